@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
+
+#include <concepts>
+
+namespace nibble {
+
+/// Rounding modes. Each is an empty struct with `round(x)`, the integer chosen for x, as a float; exact for every
+/// finite |x| (values of 2^23 and more are integers already), and `name`, its word in the text of a scheme.
+/// With f = floor(x) and d = x − f, only the rule for d differs; no mode adds 1/2 to x, which would round twice
+/// (x = 0.49999997f).
+///   when to use which: nearest_even by default (no bias on ties); half_up and nearest_away to match other systems;
+///   the directed modes for bounds; `stochastic` (random noise decides, E[round(x)] = x) for small updates in training.
+///   source  IEEE 754-2019, 4.3
+template <class R>
+concept rounding_mode = requires(float x) {
+    { R::round(x) } -> std::same_as<float>;
+    R::name;
+};
+
+namespace detail {
+
+/// Largest integer <= x; x itself when it is an integer, infinite or NaN. Constexpr and without libm.
+NIBBLE_HD constexpr float floor(float x) {
+    if (!(x > -8388608.0f && x < 8388608.0f)) {
+        return x;
+    }
+    auto const truncated = static_cast<float>(static_cast<int>(x));
+    return truncated > x ? truncated - 1.0f : truncated;
+}
+
+NIBBLE_HD constexpr bool is_odd(float integer) {
+    return integer > -8388608.0f && integer < 8388608.0f && (static_cast<int>(integer) & 1) != 0;
+}
+
+}  // namespace detail
+
+/// Nearest, ties to the even integer.
+struct round_to_nearest_even {
+    static constexpr char const* name = "rne";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const f = detail::floor(x);
+        float const d = x - f;
+        return d > 0.5f || (d == 0.5f && detail::is_odd(f)) ? f + 1.0f : f;
+    }
+};
+
+/// Nearest, ties away from zero: C's `round`.
+struct round_to_nearest_away {
+    static constexpr char const* name = "rna";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const f = detail::floor(x);
+        float const d = x - f;
+        return d > 0.5f || (d == 0.5f && f >= 0.0f) ? f + 1.0f : f;
+    }
+};
+
+/// Nearest, ties toward plus infinity.
+struct round_half_up {
+    static constexpr char const* name = "half_up";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const f = detail::floor(x);
+        return x - f >= 0.5f ? f + 1.0f : f;
+    }
+};
+
+/// Toward minus infinity.
+struct round_down {
+    static constexpr char const* name = "floor";
+    NIBBLE_HD static constexpr float round(float x) { return detail::floor(x); }
+};
+
+/// Toward plus infinity.
+struct round_up {
+    static constexpr char const* name = "ceil";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const f = detail::floor(x);
+        return f < x ? f + 1.0f : f;
+    }
+};
+
+/// Toward zero: truncation.
+struct round_toward_zero {
+    static constexpr char const* name = "trunc";
+    NIBBLE_HD static constexpr float round(float x) { return x < 0.0f ? round_up::round(x) : detail::floor(x); }
+};
+
+/// What C's `(int)(x + Offset + 0.5f)` − Offset does: the sum is rounded to f32 first, then truncated. Exists to
+/// reproduce quantizers that are written this way (ggml's 4- and 5-bit formats); elsewhere use round_half_up.
+template <int Offset>
+struct truncate_after_adding {
+    static constexpr char const* name = Offset == 0   ? "trunc_after_0.5"
+                                        : Offset == 8 ? "trunc_after_8.5"
+                                                      : "trunc_after_16.5";
+    static_assert(Offset == 0 || Offset == 8 || Offset == 16,
+                  "nibble: truncate_after_adding exists for offsets 0, 8 and 16 only; use round_half_up elsewhere");
+    NIBBLE_HD static constexpr float round(float x) {
+        return round_toward_zero::round(x + (static_cast<float>(Offset) + 0.5f)) - static_cast<float>(Offset);
+    }
+};
+
+}  // namespace nibble
