@@ -91,9 +91,9 @@ struct round_toward_zero {
 /// reproduce quantizers that are written this way (ggml's 4- and 5-bit formats); elsewhere use round_half_up.
 template <int Offset>
 struct truncate_after_adding {
-    static constexpr char const* name = Offset == 0   ? "trunc_after_0.5"
-                                        : Offset == 8 ? "trunc_after_8.5"
-                                                      : "trunc_after_16.5";
+    static constexpr char const* name = Offset == 0   ? "trunc_after_0"
+                                        : Offset == 8 ? "trunc_after_8"
+                                                      : "trunc_after_16";
     static_assert(Offset == 0 || Offset == 8 || Offset == 16,
                   "nibble: truncate_after_adding exists for offsets 0, 8 and 16 only; use round_half_up elsewhere");
     NIBBLE_HD static constexpr float round(float x) {

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: "needs T to be float, f16, bf16 or e8m0"
+#include <nibble/scheme.hpp>
+
+using namespace nibble;
+
+constexpr int codes = scheme<bits<4>, scale_as<double>>::qmax;
