@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// P18: the headers included by two translation units of one program link.
+#include "headers.hpp"
+
+int main() {
+    try {
+        refuse();
+    } catch (const nibble::error&) {
+        return 0;
+    }
+    return 1;
+}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# The map of the rooms: no header includes a room to its right, and every header has its test.
+#   cmake -D SOURCE_DIR=<root> -P tests/rooms.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# What each room may include besides itself.
+set(numeric_sees "")
+set(scheme_sees numeric)
+set(tensor_sees numeric scheme)
+set(quantize_sees numeric scheme tensor)
+set(gemm_sees numeric scheme tensor quantize)
+set(nn_sees numeric scheme tensor quantize gemm)
+set(gemma3_sees numeric scheme tensor quantize gemm nn io)
+set(io_sees numeric scheme tensor)
+set(nibble_sees numeric scheme tensor quantize gemm nn)  # the umbrella header
+
+# Headers without a test of their own, each with its reason.
+set(tested_elsewhere
+  numeric/error.hpp        # a name for std::runtime_error; every refusal tests it
+  numeric/host_device.hpp  # a macro, empty on the host
+  # A policy is a name until a scheme composes it: tests/scheme/compose.cpp, basic_scheme.cpp, *.fail.cpp.
+  scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp
+)
+
+set(faults)
+file(GLOB_RECURSE headers RELATIVE ${SOURCE_DIR}/include/nibble
+  ${SOURCE_DIR}/include/nibble/*.hpp ${SOURCE_DIR}/include/nibble/*.cuh ${SOURCE_DIR}/include/nibble/*.inl)
+foreach(header IN LISTS headers)
+  string(REGEX REPLACE "[/.].*" "" room ${header})
+  if(NOT DEFINED ${room}_sees)
+    list(APPEND faults "include/nibble/${header}: '${room}' is not a room, name it in tests/rooms.cmake")
+    continue()
+  endif()
+  file(STRINGS ${SOURCE_DIR}/include/nibble/${header} includes REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]nibble/")
+  foreach(line IN LISTS includes)
+    string(REGEX REPLACE ".*[<\"]nibble/([a-z0-9_]+).*" "\\1" seen ${line})
+    if(NOT seen STREQUAL room AND NOT seen IN_LIST ${room}_sees)
+      list(APPEND faults "include/nibble/${header}: room ${room} may not include room ${seen}: ${line}")
+    endif()
+  endforeach()
+  if(header MATCHES "^[a-z0-9_]+/" AND NOT header IN_LIST tested_elsewhere)
+    string(REGEX REPLACE "\\.[a-z]+$" "" stem ${header})
+    if(NOT EXISTS ${SOURCE_DIR}/tests/${stem}.cpp AND NOT EXISTS ${SOURCE_DIR}/tests/${stem}.cu)
+      list(APPEND faults "include/nibble/${header}: no test tests/${stem}.cpp")
+    endif()
+  endif()
+endforeach()
+
+foreach(header IN LISTS tested_elsewhere)
+  if(NOT header IN_LIST headers)
+    list(APPEND faults "tests/rooms.cmake: the exception ${header} names no header, remove it")
+  endif()
+endforeach()
+
+if(faults)
+  list(JOIN faults "\n  " text)
+  message(FATAL_ERROR "The rooms are not in order:\n  ${text}")
+endif()
+list(LENGTH headers count)
+message(STATUS "${count} headers, all in their rooms, all with a test")
