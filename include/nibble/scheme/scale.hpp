@@ -115,11 +115,14 @@ struct divide {
     NIBBLE_HD static constexpr float apply(float x, float s) { return x / s; }
 };
 
-/// v = x · (1 / s), two roundings.
+/// v = x · (1 / s), two roundings; x / s where 1 / s would be infinite.
 struct reciprocal {
     using axis = axis::division;
     static constexpr char const* name = "reciprocal";
-    NIBBLE_HD static constexpr float apply(float x, float s) { return x * (1.0f / s); }
+    NIBBLE_HD static constexpr float apply(float x, float s) {
+        bool const tiny = s > -0x1p-126f && s < 0x1p-126f;
+        return tiny ? x / s : x * (1.0f / s);
+    }
 };
 
 /// An all-zero group gets scale +0 and the codes of zero.
