@@ -5,7 +5,7 @@
 int main() {
     try {
         refuse();
-    } catch (const nibble::error&) {
+    } catch (nibble::error const&) {
         return 0;
     }
     return 1;
