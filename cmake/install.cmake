@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 include(CMakePackageConfigHelpers)
 foreach(target IN LISTS nibble_targets)
-  install(TARGETS ${target} EXPORT nibbleTargets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS ${target} EXPORT nibbleTargets
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILE_SET fragments DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endforeach()
 set(nibble_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/nibble)
 install(EXPORT nibbleTargets NAMESPACE nibble:: DESTINATION ${nibble_package_dir})
