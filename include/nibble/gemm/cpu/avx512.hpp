@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/gemm/int8_activations.hpp>
+#include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/f16.hpp>
+#include <nibble/tensor/cpu_panel.hpp>
+#include <nibble/tensor/matrix.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#if NIBBLE_X86_KERNELS
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),   \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
+#endif
+
+/// The verbs of scalar.hpp, a register each.
+namespace nibble::avx512_set {
+
+inline constexpr int tile_rows = 6;
+inline constexpr int tile_panels = 2;
+inline constexpr int float_rows = 4;
+
+// The maskz forms with every lane on are the plain instructions; GCC 12 warns about its own headers in the plain forms.
+inline constexpr __mmask16 all = 0xffff;
+
+using floats = __m512;
+// __m512i twice, so that overloads tell them apart.
+struct ints {
+    __m512i v;
+};
+struct bytes {
+    __m512i v;
+};
+
+inline floats repeat(float x) { return _mm512_set1_ps(x); }
+inline ints repeat(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline floats load(float const* from) { return _mm512_loadu_ps(from); }
+inline void store(float* to, floats x) { _mm512_storeu_ps(to, x); }
+inline floats load_scales(float const* from) { return _mm512_loadu_ps(from); }
+inline floats load_scales(f16 const* from) {
+    return _mm512_maskz_cvtph_ps(all, _mm256_loadu_si256(reinterpret_cast<__m256i const*>(from)));
+}
+inline floats load_scales(bf16 const* from) {
+    __m512i const wide = _mm512_maskz_cvtepu16_epi32(all, _mm256_loadu_si256(reinterpret_cast<__m256i const*>(from)));
+    return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(all, wide, 16));
+}
+template <class T>
+inline floats load_scales(T const* from) {
+    alignas(64) float lanes[16];
+    for (int i = 0; i < 16; ++i) {
+        lanes[i] = static_cast<float>(from[i]);
+    }
+    return _mm512_load_ps(lanes);
+}
+inline ints load_zeros(std::uint8_t const* from) {
+    return {_mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(from)))};
+}
+inline bytes load_bytes(std::uint8_t const* from) { return {_mm512_load_si512(from)}; }
+inline bytes repeat_four(std::int8_t const* from) {
+    std::int32_t four;
+    std::memcpy(&four, from, 4);
+    return {_mm512_set1_epi32(four)};
+}
+template <int From, int To, int Width>
+inline bytes move_field(bytes x) {
+    if constexpr (From > To) {
+        x.v = _mm512_srli_epi16(x.v, From - To);
+    } else if constexpr (From < To) {
+        x.v = _mm512_slli_epi16(x.v, To - From);
+    }
+    if constexpr (Width < 8) {
+        x.v = _mm512_and_si512(x.v, _mm512_set1_epi8(static_cast<char>(((1 << Width) - 1) << To)));
+    }
+    return x;
+}
+inline bytes merge(bytes a, bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
+template <int I>
+inline ints byte_of(bytes x) {
+    return {_mm512_and_si512(_mm512_maskz_srli_epi32(all, x.v, 8 * I), _mm512_set1_epi32(255))};
+}
+template <int Bits>
+inline ints dot(ints sum, bytes u, bytes s) {
+    return {_mm512_dpbusd_epi32(sum.v, u.v, s.v)};
+}
+inline ints times(ints a, std::int32_t b) { return {_mm512_mullo_epi32(a.v, _mm512_set1_epi32(b))}; }
+inline ints minus(ints a, ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+inline floats to_floats(ints x) { return _mm512_maskz_cvtepi32_ps(all, x.v); }
+inline floats plus(floats a, floats b) { return _mm512_add_ps(a, b); }
+inline floats multiply(floats a, floats b) { return _mm512_mul_ps(a, b); }
+inline floats fused(floats a, floats b, floats c) { return _mm512_fmadd_ps(a, b, c); }
+
+#include <nibble/gemm/cpu/mainloop.inl>
+
+}  // namespace nibble::avx512_set
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
