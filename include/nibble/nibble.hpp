@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Everything that needs a C++20 compiler and Boost.Hana only, from the left room to the right.
+
+// clang-format off: the order of the rooms
+#include <nibble/numeric.hpp>   // storage types, rounding, random numbers
+#include <nibble/scheme.hpp>    // a quantization scheme is a type
+#include <nibble/tensor.hpp>    // matrices and packed tensors
+#include <nibble/quantize.hpp>  // from values to codes and back
+#include <nibble/gemm.hpp>      // the product with packed weights
+// clang-format on

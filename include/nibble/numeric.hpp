@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Numbers as they are stored, rounded and drawn: one definition of each for host, device and constant evaluation.
+
+#include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/e8m0.hpp>
+#include <nibble/numeric/error.hpp>
+#include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fma.hpp>
+#include <nibble/numeric/random.hpp>    // counter-based: a function of seed, step, tensor and element
+#include <nibble/numeric/rounding.hpp>  // from a float to an integer

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// Matrices, packed matrices, and the order of their bits. A packed tensor is keyed on storage_of<S>, so schemes that
+/// differ only in how codes are chosen share it.
+
+#include <nibble/tensor/backend.hpp>        // where a bulk operation runs: cpu{}, cpu{pool}
+#include <nibble/tensor/cpu_panel.hpp>      // the order that the product on the CPU reads
+#include <nibble/tensor/matrix.hpp>         // matrix, matrix_view
+#include <nibble/tensor/packed_tensor.hpp>  // codes, scales and zeros in storage order
+#include <nibble/tensor/planes.hpp>         // a width as planes of 8, 4, 2 and 1 bits
+#include <nibble/tensor/repack.hpp>         // from storage order to panels
+#include <nibble/tensor/thread_pool.hpp>    // the user's threads
