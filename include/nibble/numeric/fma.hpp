@@ -3,13 +3,15 @@
 
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
-#include <bit>
 #include <cstdint>
-#include <type_traits>
 
 namespace nibble {
 
 namespace detail {
+
+/// The bits of a float and the float of those bits; `std::bit_cast` is a host function to nvcc.
+NIBBLE_HD constexpr std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
+NIBBLE_HD constexpr float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
 /// Rounds significand · 2^exponent to float bits: nearest, ties to even; subnormals kept, overflow to infinity.
 ///   significand  1 … 2^63 − 1
@@ -57,9 +59,9 @@ NIBBLE_HD constexpr wide_magnitude widen(std::uint64_t significand, int exponent
 NIBBLE_HD constexpr float software_fma(float a, float b, float c) {
     constexpr std::uint32_t infinity = 0x7f800000u;
     constexpr std::uint32_t sign_bit = 0x80000000u;
-    auto const a_bits = std::bit_cast<std::uint32_t>(a);
-    auto const b_bits = std::bit_cast<std::uint32_t>(b);
-    auto const c_bits = std::bit_cast<std::uint32_t>(c);
+    auto const a_bits = bits_of(a);
+    auto const b_bits = bits_of(b);
+    auto const c_bits = bits_of(c);
     std::uint32_t const a_size = a_bits & ~sign_bit;
     std::uint32_t const b_size = b_bits & ~sign_bit;
     std::uint32_t const c_size = c_bits & ~sign_bit;
@@ -70,16 +72,16 @@ NIBBLE_HD constexpr float software_fma(float a, float b, float c) {
     bool const invalid = (product_infinite && (a_size == 0 || b_size == 0)) ||
                          (product_infinite && c_size == infinity && product_sign != c_sign);
     if (a_size > infinity || b_size > infinity || c_size > infinity || invalid) {
-        return std::bit_cast<float>(0x7fc00000u);
+        return float_of(0x7fc00000u);
     }
     if (product_infinite) {
-        return std::bit_cast<float>(product_sign | infinity);
+        return float_of(product_sign | infinity);
     }
     if (c_size == infinity) {
         return c;
     }
     if (a_size == 0 || b_size == 0) {
-        return c_size != 0 ? c : std::bit_cast<float>(product_sign & c_sign);
+        return c_size != 0 ? c : float_of(product_sign & c_sign);
     }
 
     auto const significand = [](std::uint32_t size) -> std::uint64_t {
@@ -91,7 +93,7 @@ NIBBLE_HD constexpr float software_fma(float a, float b, float c) {
     wide_magnitude const product =
         widen(significand(a_size) * significand(b_size), exponent(a_size) + exponent(b_size));
     if (c_size == 0) {
-        return std::bit_cast<float>(product_sign | round_to_float_bits(product.significand, product.exponent));
+        return float_of(product_sign | round_to_float_bits(product.significand, product.exponent));
     }
     wide_magnitude const addend = widen(significand(c_size), exponent(c_size));
 
@@ -112,7 +114,7 @@ NIBBLE_HD constexpr float software_fma(float a, float b, float c) {
         return 0.0f;
     }
     std::uint32_t const sign = product_larger ? product_sign : c_sign;
-    return std::bit_cast<float>(sign | round_to_float_bits(sum, large.exponent));
+    return float_of(sign | round_to_float_bits(sum, large.exponent));
 }
 
 }  // namespace detail
@@ -121,7 +123,7 @@ NIBBLE_HD constexpr float software_fma(float a, float b, float c) {
 /// The sign and payload of a NaN result are unspecified.
 ///   source  IEEE 754-2019, 5.4.1 fusedMultiplyAdd
 NIBBLE_HD constexpr float fma(float a, float b, float c) {
-    if (std::is_constant_evaluated()) {
+    if (__builtin_is_constant_evaluated()) {
         return detail::software_fma(a, b, c);
     }
     return __builtin_fmaf(a, b, c);
