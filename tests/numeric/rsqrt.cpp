@@ -30,10 +30,10 @@ static_assert(nibble::rsqrt(-1.0f) != nibble::rsqrt(-1.0f));
 static_assert(nibble::rsqrt(-infinity) != nibble::rsqrt(-infinity));
 static_assert(nibble::rsqrt(quiet_nan) != nibble::rsqrt(quiet_nan));
 
-TEST_CASE("rsqrt is within 0.50001 ulp for every 11th significand of two binades and over all positive floats") {
+TEST_CASE("rsqrt is within 0.50001 ulp for every significand of two binades and across all exponents") {
     auto const f = [](float x) { return nibble::rsqrt(x); };
     auto const exact = [](long double x) { return 1.0L / std::sqrt(x); };
-    CHECK(nibble_test::largest_error(0x3f800000u, 0x40800000u, 11, f, exact) < 0.50001);
+    CHECK(nibble_test::largest_error(0x3f800000u, 0x40800000u, 1, f, exact) < 0.50001);
     CHECK(nibble_test::largest_error(1u, 0x7f800000u, 1009, f, exact) < 0.50001);
 }
 
