@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -74,6 +75,22 @@ struct cpu_panel {
     }
 };
 
+namespace detail {
+
+/// Memory from a multiple of 64 bytes on: a line of the cache, a vector of the widest instruction set.
+template <class T>
+struct line_allocator {
+    using value_type = T;
+    line_allocator() = default;
+    template <class U>
+    line_allocator(line_allocator<U>) {}
+    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
+    void deallocate(T* from, std::size_t) { ::operator delete(from, std::align_val_t{64}); }
+    friend bool operator==(line_allocator, line_allocator) { return true; }
+};
+
+}  // namespace detail
+
 /// n x k codes in cpu_panel order with their scales and zeros, for the product on the CPU. Rows past n and columns past
 /// k hold code 0, scale 0 and zero 0.
 template <class St>
@@ -95,22 +112,20 @@ public:
                         " codes does not fit in memory; check the two counts");
         }
         scales_at_ = layout::code_bytes(k);
-        zeros_at_ = layout::round_up(scales_at_ + groups() * layout::rows * sizeof(scale_type), sizeof(line));
+        zeros_at_ = layout::round_up(scales_at_ + groups() * layout::rows * sizeof(scale_type), 64);
         std::size_t const zero_bytes = has_zero ? groups() * layout::rows * sizeof(zero_type) : 0;
-        panel_lines_ = layout::round_up(zeros_at_ + zero_bytes, sizeof(line)) / sizeof(line);
-        storage_.resize(panels() * panel_lines_);
+        panel_bytes_ = layout::round_up(zeros_at_ + zero_bytes, 64);
+        storage_.resize(panels() * panel_bytes_);
     }
 
     std::size_t n() const { return n_; }
     std::size_t k() const { return k_; }
     std::size_t groups() const { return layout::groups(k_); }
     std::size_t panels() const { return n_ / layout::rows + (n_ % layout::rows != 0 ? 1 : 0); }
-    std::size_t bytes() const { return storage_.size() * sizeof(line); }
+    std::size_t bytes() const { return storage_.size(); }
 
     /// 64-byte aligned, layout::code_bytes(k) of them.
-    std::uint8_t const* codes(std::size_t panel) const {
-        return reinterpret_cast<std::uint8_t const*>(storage_.data() + panel * panel_lines_);
-    }
+    std::uint8_t const* codes(std::size_t panel) const { return storage_.data() + panel * panel_bytes_; }
     /// [group][row of the panel]
     scale_type const* scales(std::size_t panel) const {
         return reinterpret_cast<scale_type const*>(codes(panel) + scales_at_);
@@ -121,7 +136,7 @@ public:
     }
 
     void set(std::size_t row, std::size_t column, unsigned code) {
-        std::uint8_t* const bytes = storage_[row / layout::rows * panel_lines_].bytes;
+        std::uint8_t* const bytes = storage_.data() + row / layout::rows * panel_bytes_;
         for (std::size_t plane = 0; plane < planes_of<St::bits>.size(); ++plane) {
             auto const [byte, shift, width] = layout::at(row % layout::rows, layout::padded_column(column), plane);
             unsigned const mask = ((1u << width) - 1u) << shift;
@@ -165,16 +180,12 @@ public:
     }
 
 private:
-    struct alignas(64) line {
-        std::uint8_t bytes[64] = {};
-    };
-
     std::size_t n_ = 0;
     std::size_t k_ = 0;
     std::size_t scales_at_ = 0;    ///< bytes from the panel's first
     std::size_t zeros_at_ = 0;     ///< bytes from the panel's first
-    std::size_t panel_lines_ = 0;  ///< lines of 64 bytes a panel
-    std::vector<line> storage_;
+    std::size_t panel_bytes_ = 0;  ///< whole lines of 64
+    std::vector<std::uint8_t, detail::line_allocator<std::uint8_t>> storage_;
 };
 
 }  // namespace nibble
