@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "nibble/io/ggml_type.hpp"
-#include "nibble/io/gguf.hpp"
-#include "nibble/io/gguf_value.hpp"
-#include "nibble/io/mapped_file.hpp"
+/// Model files, every one of them untrusted: any byte sequence gives a value or a nibble::error that says where.
+
+#include <nibble/io/ggml_type.hpp>           // ids, block sizes and names of ggml's tensor types
+#include <nibble/io/gguf.hpp>                // GGUF v2 and v3: metadata and tensors of a file
+#include <nibble/io/gguf_value.hpp>          // one metadata value
+#include <nibble/io/mapped_file.hpp>         // a file as bytes
+#include <nibble/io/safetensors.hpp>         // safetensors: entries and metadata
+#include <nibble/io/safetensors_writer.hpp>  // and its writer
