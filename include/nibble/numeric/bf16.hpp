@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
-#include <bit>
 #include <cstdint>
 
 namespace nibble {
@@ -15,9 +15,9 @@ struct bf16 {
     std::uint16_t bits = 0;
 
     constexpr bf16() = default;
-    NIBBLE_HD constexpr explicit bf16(float x) : bits(encode(std::bit_cast<std::uint32_t>(x))) {}
+    NIBBLE_HD constexpr explicit bf16(float x) : bits(encode(detail::bits_of(x))) {}
     NIBBLE_HD constexpr explicit operator float() const {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+        return detail::float_of(static_cast<std::uint32_t>(bits) << 16);
     }
 
     NIBBLE_HD static constexpr bf16 from_bits(std::uint16_t bits) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
-#include <bit>
 #include <cstdint>
 
 namespace nibble {
@@ -19,12 +19,12 @@ struct e8m0 {
     std::uint8_t bits = 0;
 
     constexpr e8m0() = default;
-    NIBBLE_HD constexpr explicit e8m0(float x) : bits(encode(std::bit_cast<std::uint32_t>(x))) {}
+    NIBBLE_HD constexpr explicit e8m0(float x) : bits(encode(detail::bits_of(x))) {}
     NIBBLE_HD constexpr explicit operator float() const {
         if (bits == 0xffu) {
-            return std::bit_cast<float>(0x7fc00000u);
+            return detail::float_of(0x7fc00000u);
         }
-        return std::bit_cast<float>(bits == 0u ? 0x00400000u : static_cast<std::uint32_t>(bits) << 23);
+        return detail::float_of(bits == 0u ? 0x00400000u : static_cast<std::uint32_t>(bits) << 23);
     }
 
     NIBBLE_HD static constexpr e8m0 from_bits(std::uint8_t bits) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
-#include <bit>
 #include <cstdint>
 
 namespace nibble {
@@ -16,8 +16,8 @@ struct f16 {
     std::uint16_t bits = 0;
 
     constexpr f16() = default;
-    NIBBLE_HD constexpr explicit f16(float x) : bits(encode(std::bit_cast<std::uint32_t>(x))) {}
-    NIBBLE_HD constexpr explicit operator float() const { return std::bit_cast<float>(decode(bits)); }
+    NIBBLE_HD constexpr explicit f16(float x) : bits(encode(detail::bits_of(x))) {}
+    NIBBLE_HD constexpr explicit operator float() const { return detail::float_of(decode(bits)); }
 
     NIBBLE_HD static constexpr f16 from_bits(std::uint16_t bits) {
         f16 h;
@@ -68,7 +68,10 @@ private:
             return sign;
         }
         // mantissa · 2^-24, exact in f32: the leading one becomes the implicit bit.
-        auto const lead = static_cast<std::uint32_t>(std::bit_width(mantissa)) - 1u;
+        std::uint32_t lead = 9u;
+        while (mantissa >> lead == 0u) {
+            --lead;
+        }
         return sign | ((lead + 103u) << 23) | ((mantissa << (23u - lead)) & 0x7fffffu);
     }
 };

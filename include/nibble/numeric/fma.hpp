@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
 #include <cstdint>
@@ -8,10 +9,6 @@
 namespace nibble {
 
 namespace detail {
-
-/// The bits of a float and the float of those bits; `std::bit_cast` is a host function to nvcc.
-NIBBLE_HD constexpr std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
-NIBBLE_HD constexpr float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
 /// Rounds significand · 2^exponent to float bits: nearest, ties to even; subnormals kept, overflow to infinity.
 ///   significand  1 … 2^63 − 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/fma.hpp>          // one rounding for each product and sum
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 

@@ -4,7 +4,6 @@
 #include <nibble/numeric/error.hpp>
 #include <nibble/scheme/compose.hpp>
 
-#include <bit>
 #include <cmath>
 #include <concepts>
 #include <cstddef>

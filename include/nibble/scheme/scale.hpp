@@ -4,9 +4,9 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/e8m0.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/scheme/axis.hpp>
 
-#include <bit>
 #include <cstdint>
 
 namespace nibble {
@@ -85,14 +85,14 @@ struct power_of_two_above {
     static constexpr char const* name = "pow2";
     NIBBLE_HD static constexpr float scale(group_range r, int qmin, int qmax) {
         float const s = absmax_over_qmax::scale(r, qmin, qmax);
-        auto const b = std::bit_cast<std::uint32_t>(s);
+        auto const b = detail::bits_of(s);
         if (b <= 0x00400000u) {
-            return b == 0u ? 0.0f : std::bit_cast<float>(0x00400000u);  // 2^-127, the least that e8m0 has
+            return b == 0u ? 0.0f : detail::float_of(0x00400000u);  // 2^-127, the least that e8m0 has
         }
         if (b < 0x00800000u) {
-            return std::bit_cast<float>(0x00800000u);
+            return detail::float_of(0x00800000u);
         }
-        return std::bit_cast<float>((b + 0x7fffffu) & 0xff800000u);
+        return detail::float_of((b + 0x7fffffu) & 0xff800000u);
     }
 };
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/numeric/error.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace nibble {
+
+/// A file that appears whole or not at all: bytes go to a temporary file in the same folder; commit() flushes it to the
+/// disk, gives it its name and flushes the folder. A reader sees the old file or the new one, never a part. Without a
+/// commit the temporary file is removed.  Errors name the file and the system's reason. POSIX.
+class atomic_file {
+public:
+    /// Throws nibble::error if no file can be made in the folder of `path`.
+    explicit atomic_file(std::filesystem::path path) : path_(std::move(path)) {
+        // O_EXCL, and another number where a crash has left the name: never a file that someone else writes.
+        for (int attempt = 0; descriptor_ < 0; ++attempt) {
+            std::string name =
+                path_.string() + "." + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp";
+            descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+            if (descriptor_ >= 0) {
+                temporary_ = std::move(name);
+            } else if (errno != EEXIST || attempt == 1000) {
+                fail("create a temporary file beside");
+            }
+        }
+    }
+    atomic_file(atomic_file const&) = delete;
+    atomic_file& operator=(atomic_file const&) = delete;
+    ~atomic_file() { abandon(); }
+
+    /// Appends. Throws nibble::error, for example for a full disk.
+    void write(std::span<std::byte const> bytes) {
+        while (!bytes.empty()) {
+            ssize_t const written = ::write(descriptor_, bytes.data(), bytes.size());
+            if (written < 0) {
+                if (errno == EINTR) {
+                    continue;
+                }
+                fail("write");
+            }
+            bytes = bytes.subspan(static_cast<std::size_t>(written));
+        }
+    }
+
+    /// The file has its name and is on the disk when this returns; nothing can be written any more.
+    void commit() {
+        if (::fsync(descriptor_) != 0) {
+            fail("flush");
+        }
+        if (::close(std::exchange(descriptor_, -1)) != 0) {
+            fail("close");
+        }
+        if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+            fail("rename the finished file to");
+        }
+        temporary_.clear();
+        auto const folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+        int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory >= 0) {
+            bool const flushed = ::fsync(directory) == 0;
+            ::close(directory);
+            if (!flushed) {
+                fail("flush the folder of");
+            }
+        }
+    }
+
+private:
+    [[noreturn]] void fail(char const* what) {
+        std::string const reason = std::generic_category().message(errno);
+        abandon();
+        throw error("Could not " + std::string(what) + " '" + path_.string() + "': " + reason +
+                    "; check the folder, its permissions and the free space.");
+    }
+
+    void abandon() noexcept {
+        if (descriptor_ >= 0) {
+            ::close(std::exchange(descriptor_, -1));
+        }
+        if (!temporary_.empty()) {
+            ::unlink(temporary_.c_str());
+            temporary_.clear();
+        }
+    }
+
+    std::filesystem::path path_;
+    std::string temporary_;
+    int descriptor_ = -1;
+};
+
+}  // namespace nibble

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
+
+#include <cstdint>
+
+namespace nibble::detail {
+
+/// The bits of a float and the float of those bits; `std::bit_cast` is a host function to nvcc.
+NIBBLE_HD constexpr std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
+NIBBLE_HD constexpr float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+
+}  // namespace nibble::detail

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nibble/io/atomic_file.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+
+using namespace nibble;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder of this test's own, removed with all it holds.
+struct scratch_folder {
+    fs::path path;
+    scratch_folder() {
+        std::string name = (fs::temp_directory_path() / "nibble-atomic-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~scratch_folder() { fs::remove_all(path); }
+    std::size_t files() const {
+        return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+    }
+};
+
+void write_text(atomic_file& file, std::string_view text) { file.write(std::as_bytes(std::span(text))); }
+
+std::string text_of(fs::path const& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("P23: a file appears whole when it is committed, over an old one too", "[io]") {
+    scratch_folder const folder;
+    fs::path const path = folder.path / "model";
+    for (std::string const text : {"first", "second, longer"}) {
+        std::string const before = fs::exists(path) ? text_of(path) : "";
+        atomic_file file(path);
+        write_text(file, text.substr(0, 3));
+        write_text(file, text.substr(3));
+        CHECK((fs::exists(path) ? text_of(path) : "") == before);
+        file.commit();
+        CHECK(text_of(path) == text);
+        CHECK(folder.files() == 1);
+    }
+}
+
+TEST_CASE("P23: a file that is abandoned leaves nothing, and the old one as it was", "[io]") {
+    scratch_folder const folder;
+    fs::path const path = folder.path / "model";
+    std::ofstream(path) << "old";
+    {
+        atomic_file file(path);
+        write_text(file, "half of the new");
+    }
+    CHECK(text_of(path) == "old");
+    CHECK(folder.files() == 1);
+}
+
+TEST_CASE("P17: a folder that is not there and a name that is a folder are errors that name the file", "[io]") {
+    scratch_folder const folder;
+    CHECK_THROWS_WITH(atomic_file(folder.path / "none" / "model"), Catch::Matchers::ContainsSubstring("none/model"));
+    fs::create_directory(folder.path / "taken");
+    std::ofstream(folder.path / "taken" / "inside") << "x";
+    atomic_file file(folder.path / "taken");
+    CHECK_THROWS_WITH(file.commit(), Catch::Matchers::ContainsSubstring("taken"));
+    CHECK(folder.files() == 1);
+}
