@@ -6,6 +6,7 @@
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <concepts>

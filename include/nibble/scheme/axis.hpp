@@ -2,23 +2,68 @@
 #pragma once
 
 #include <nibble/numeric/rounding.hpp>  // rounding_mode
+#include <nibble/scheme/info.hpp>
 
 namespace nibble {
 
 /// The decisions that make up a scheme. A policy names its own as `using axis = axis::…`; a rounding mode, which
-/// lives in `numeric` and knows nothing of schemes, is recognised by its concept.
+/// lives in `numeric` and knows nothing of schemes, is recognised by its concept. `word` is where scheme_info keeps
+/// the policy's name.
 namespace axis {
-struct format {};       ///< what the codes are: bits<N>
-struct range {};        ///< which codes are used: full_range, narrow_range
-struct granularity {};  ///< who shares a scale: per_tensor, per_channel, per_token, per_group<N>
-struct symmetry {};     ///< where real zero lies: symmetric, asymmetric, asymmetric_offset
-struct rounding {};     ///< how a quotient becomes an integer: the modes of numeric/rounding.hpp
-struct scale_type {};   ///< how a scale is stored: scale_as<T>
-struct scale_rule {};   ///< how a scale is derived from the values of its group
-struct codes_from {};   ///< whether codes see the stored or the unrounded scale
-struct division {};     ///< x / s, or x · (1 / s)
-struct zero_group {};   ///< what an all-zero group gets
-struct tail {};         ///< what happens to a ragged last group
+
+/// What the codes are: bits<N>.
+struct format {};
+
+/// Which codes are used: full_range, narrow_range.
+struct range {
+    static constexpr auto word = &scheme_info::range;
+};
+
+/// Who shares a scale: per_tensor, per_channel, per_token, per_group<N>.
+struct granularity {
+    static constexpr auto word = &scheme_info::granularity;
+};
+
+/// Where real zero lies: symmetric, asymmetric, asymmetric_offset.
+struct symmetry {
+    static constexpr auto word = &scheme_info::symmetry;
+};
+
+/// How a quotient becomes an integer: the modes of numeric/rounding.hpp.
+struct rounding {
+    static constexpr auto word = &scheme_info::rounding;
+};
+
+/// How a scale is stored: scale_as<T>.
+struct scale_type {
+    static constexpr auto word = &scheme_info::scale_type;
+};
+
+/// How a scale is derived from the values of its group.
+struct scale_rule {
+    static constexpr auto word = &scheme_info::scale_rule;
+};
+
+/// Whether codes see the stored or the unrounded scale.
+struct codes_from {
+    static constexpr auto word = &scheme_info::codes_from;
+};
+
+/// x / s, or x · (1 / s).
+struct division {
+    static constexpr auto word = &scheme_info::division;
+};
+
+/// What an all-zero group gets.
+struct zero_group {
+    static constexpr auto word = &scheme_info::zero_group;
+};
+
+/// What happens to a ragged last group.
+struct tail {
+    static constexpr auto word = &scheme_info::tail;
+};
+
 }  // namespace axis
 
 namespace detail {

@@ -4,9 +4,12 @@
 #include <nibble/numeric/error.hpp>
 #include <nibble/scheme/compose.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <type_traits>
 
 namespace nibble {
 
@@ -28,35 +31,11 @@ using known_policies =
                 scale_as<e8m0>, absmax_over_qmax, absmax_over_half_range, signed_extreme, min_max, power_of_two_above,
                 codes_from_unrounded, reciprocal, zero_as_computed, reject_tail>;
 
-/// The member of scheme_info that holds the word of an axis.
-template <class Axis>
-inline constexpr std::string_view scheme_info::* member_of = nullptr;
-template <>
-inline constexpr auto member_of<axis::granularity> = &scheme_info::granularity;
-template <>
-inline constexpr auto member_of<axis::range> = &scheme_info::range;
-template <>
-inline constexpr auto member_of<axis::symmetry> = &scheme_info::symmetry;
-template <>
-inline constexpr auto member_of<axis::rounding> = &scheme_info::rounding;
-template <>
-inline constexpr auto member_of<axis::scale_type> = &scheme_info::scale_type;
-template <>
-inline constexpr auto member_of<axis::scale_rule> = &scheme_info::scale_rule;
-template <>
-inline constexpr auto member_of<axis::codes_from> = &scheme_info::codes_from;
-template <>
-inline constexpr auto member_of<axis::division> = &scheme_info::division;
-template <>
-inline constexpr auto member_of<axis::zero_group> = &scheme_info::zero_group;
-template <>
-inline constexpr auto member_of<axis::tail> = &scheme_info::tail;
-
 /// Puts `word` into the slot of the policy that has it; false if none has it or its slot is not a default any more.
 template <class... Ps>
 bool assign_word(scheme_info& info, std::string_view word, policy_list<Ps...>) {
     auto const try_one = [&]<class P>(std::type_identity<P>) {
-        std::string_view scheme_info::* const member = member_of<axis_of<P>>;
+        constexpr auto member = axis_of<P>::word;
         if (word != P::name || info.*member != scheme_info{}.*member) {
             return false;
         }
