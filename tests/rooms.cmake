@@ -25,7 +25,6 @@ set(tested_elsewhere
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
   gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp gemm/epilogue.hpp
   gemm/int8_activations.hpp
-  io/ggml_type.hpp io/gguf_value.hpp io/mapped_file.hpp  # what io/gguf.hpp reads with: tests/io/gguf.cpp
 )
 
 set(faults)

@@ -10,14 +10,9 @@
 #include <limits>
 
 using nibble_test::from_bits;
+using nibble_test::infinity;
+using nibble_test::quiet_nan;
 using nibble_test::to_bits;
-
-namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float quiet_nan = std::numeric_limits<float>::quiet_NaN();
-
-}  // namespace
 
 static_assert(nibble::exp(0.0f) == 1.0f);
 static_assert(nibble::exp(-0.0f) == 1.0f);

@@ -9,15 +9,9 @@
 #include <cstdint>
 #include <limits>
 
-using nibble_test::from_bits;
+using nibble_test::infinity;
+using nibble_test::quiet_nan;
 using nibble_test::to_bits;
-
-namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float quiet_nan = std::numeric_limits<float>::quiet_NaN();
-
-}  // namespace
 
 static_assert(nibble::rsqrt(4.0f) == 0.5f);
 static_assert(nibble::rsqrt(0x1p-148f) == 0x1p74f);

@@ -4,8 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 namespace nibble_test {
+
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
+inline constexpr float quiet_nan = std::numeric_limits<float>::quiet_NaN();
 
 inline float from_bits(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 inline std::uint32_t to_bits(float x) { return std::bit_cast<std::uint32_t>(x); }
