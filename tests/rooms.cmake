@@ -21,6 +21,8 @@ set(tested_elsewhere
   # A policy is a name until a scheme composes it: tests/scheme/compose.cpp, basic_scheme.cpp, *.fail.cpp.
   scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp
   tensor/backend.hpp  # cpu{} and cpu{pool}: tests/tensor/thread_pool.cpp
+  tensor/line_allocator.hpp tensor/packed_matrix.hpp tensor/packed_view.hpp  # cpu_panel.cpp, packed_tensor.cpp, repack.cpp
+  io/ggml_q6_k.hpp    # tests/io/ggml_blocks.cpp
   tensor/planes.hpp   # the plan of tensor/cpu_panel.hpp, whose test takes every bit width
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
   gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp gemm/epilogue.hpp

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nibble/tensor/packed_tensor.hpp>
 #include <nibble/tensor/repack.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>

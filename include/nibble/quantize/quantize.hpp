@@ -4,6 +4,7 @@
 #include <nibble/quantize/group.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
+#include <nibble/tensor/packed_matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 
 #include <algorithm>
@@ -11,8 +12,10 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace nibble {
 
@@ -83,6 +86,7 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x,
     auto const shared = detail::shared_parameters<S>(x);
     std::atomic<std::size_t> underflowed{0};
     backend.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
+        std::vector<std::uint8_t> codes;
         detail::for_each_group<S>(x, begin, end, shared,
                                   [&](std::size_t row, std::size_t g, std::size_t first, std::span<float const> values,
                                       group_parameters<S> const& p) {
@@ -90,9 +94,11 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x,
                                           packed.set_scale(row, g, p.scale, p.zero);
                                           underflowed += p.underflowed ? 1u : 0u;
                                       }
+                                      codes.resize(values.size());
                                       for (std::size_t i = 0; i < values.size(); ++i) {
-                                          packed.set_code(row, first + i, encode<S>(values[i], p));
+                                          codes[i] = static_cast<std::uint8_t>(encode<S>(values[i], p));
                                       }
+                                      packed.set_codes(row, first, codes);
                                   });
     });
     if constexpr (std::same_as<typename S::granularity, per_tensor>) {
@@ -107,15 +113,13 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x,
     return packed;
 }
 
-/// The values of a packed tensor, each by the one decode of its storage.
-template <class Storage>
-matrix<float> dequantize(cpu backend, packed_tensor<Storage> const& packed) {
+/// The values of a packed matrix, each by the one decode of its storage.
+template <packed_matrix M>
+matrix<float> dequantize(cpu backend, M const& packed) {
     matrix<float> x(packed.rows(), packed.columns());
     backend.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
         for (std::size_t row = begin; row < end; ++row) {
-            for (std::size_t column = 0; column < x.columns(); ++column) {
-                x(row, column) = packed.decode(row, column);
-            }
+            decode_row(packed, row, 0, x.row(row));
         }
     });
     return x;

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <nibble/numeric/error.hpp>
+#include <nibble/tensor/line_allocator.hpp>
 #include <nibble/tensor/planes.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -75,22 +76,6 @@ struct cpu_panel {
     }
 };
 
-namespace detail {
-
-/// Memory from a multiple of 64 bytes on: a line of the cache, a vector of the widest instruction set.
-template <class T>
-struct line_allocator {
-    using value_type = T;
-    line_allocator() = default;
-    template <class U>
-    line_allocator(line_allocator<U>) {}
-    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
-    void deallocate(T* from, std::size_t) { ::operator delete(from, std::align_val_t{64}); }
-    friend bool operator==(line_allocator, line_allocator) { return true; }
-};
-
-}  // namespace detail
-
 /// n x k codes in cpu_panel order with their scales and zeros, for the product on the CPU. Rows past n and columns past
 /// k hold code 0, scale 0 and zero 0.
 template <class St>
@@ -133,6 +118,25 @@ public:
     /// [group][row of the panel]; none where has_zero is false
     zero_type const* zeros(std::size_t panel) const {
         return reinterpret_cast<zero_type const*>(codes(panel) + zeros_at_);
+    }
+
+    /// Stores the codes of a chunk: `codes` holds 64 a quad, quad q's byte row * 4 + i is the code of (row of the
+    /// panel, padded column chunk * 32 + 4 * q + i).
+    void set_chunk(std::size_t panel, std::size_t chunk, std::array<std::uint8_t, 512> const& codes) {
+        std::uint8_t* to = storage_.data() + panel * panel_bytes_ + chunk * layout::chunk_bytes;
+        for (auto const [width, first_bit] : planes_of<St::bits>) {
+            auto const vectors = static_cast<std::size_t>(width);
+            unsigned const mask = (1u << width) - 1u;
+            for (std::size_t v = 0; v < vectors; ++v, to += 64) {
+                for (std::size_t i = 0; i < 64; ++i) {
+                    unsigned byte = 0;
+                    for (std::size_t quad = v; quad < 8; quad += vectors) {
+                        byte |= (static_cast<unsigned>(codes[quad * 64 + i]) >> first_bit & mask) << (quad - v);
+                    }
+                    to[i] = static_cast<std::uint8_t>(byte);
+                }
+            }
+        }
     }
 
     void set(std::size_t row, std::size_t column, unsigned code) {

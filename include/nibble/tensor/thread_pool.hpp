@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -15,7 +16,9 @@
 
 namespace nibble {
 
-/// A fixed number of threads that share one loop at a time; the caller is one of them.
+/// A fixed number of threads that share one loop at a time; the caller is one of them. Idle threads look for the next
+/// loop for a moment and then sleep. A loop never waits for a thread that has not begun on it, so another program's
+/// load on one core does not stop the rest.
 class thread_pool {
 public:
     /// threads = 0 means one a hardware thread.
@@ -50,25 +53,27 @@ public:
             return;
         }
         using body = std::remove_reference_t<F>;
-        {
+        call_ = &thread_pool::invoke<body>;
+        body_ = const_cast<void*>(static_cast<void const*>(std::addressof(f)));
+        count_ = count;
+        pieces_ = std::min(count, 4 * size());
+        next_.store(0, std::memory_order_relaxed);
+        failure_ = nullptr;
+        state_.store((state_.load() | open) + one_loop);
+        if (sleeping_.load() != 0) {
             std::lock_guard const lock(mutex_);
-            call_ = &thread_pool::invoke<body>;
-            body_ = const_cast<void*>(static_cast<void const*>(std::addressof(f)));
-            count_ = count;
-            pieces_ = std::min(count, 4 * size());
-            next_.store(0, std::memory_order_relaxed);
-            failure_ = nullptr;
-            running_ = workers_.size();
-            ++generation_;
+            start_.notify_all();
         }
-        start_.notify_all();
         run_pieces();
-        std::exception_ptr failure;
-        {
-            std::unique_lock lock(mutex_);
-            done_.wait(lock, [this] { return running_ == 0; });
-            failure = std::exchange(failure_, nullptr);
+        state_.fetch_and(~open);  // who has not come yet is not waited for
+        for (int i = 0; i < spins && helpers(state_.load()) != 0; ++i) {
+            pause();
         }
+        if (helpers(state_.load()) != 0) {
+            std::unique_lock lock(mutex_);
+            done_.wait(lock, [this] { return helpers(state_.load()) == 0; });
+        }
+        std::exception_ptr const failure = std::exchange(failure_, nullptr);
         busy_.store(false, std::memory_order_release);
         if (failure) {
             std::rethrow_exception(failure);
@@ -102,20 +107,49 @@ private:
         }
     }
 
+    // The word that threads meet at: the number of the loop, whether it takes more helpers, how many it has.
+    static constexpr std::uint64_t one_loop = std::uint64_t{1} << 32;
+    static constexpr std::uint64_t open = std::uint64_t{1} << 31;
+    static constexpr std::uint64_t helpers(std::uint64_t state) { return state & (open - 1); }
+
+    /// How often an idle thread looks again before it sleeps: some 20 microseconds.
+    static constexpr int spins = 1000;
+
+    static void pause() {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
+    bool stopping_or_news(std::uint64_t seen) const {
+        std::uint64_t const state = state_.load();
+        return stopping_.load() || ((state & open) != 0 && state / one_loop != seen);
+    }
+
     void work() {
-        std::size_t seen = 0;
+        std::uint64_t seen = 0;
         for (;;) {
-            {
-                std::unique_lock lock(mutex_);
-                start_.wait(lock, [&] { return stopping_ || generation_ != seen; });
-                if (stopping_) {
-                    return;
-                }
-                seen = generation_;
+            for (int i = 0; i < spins && !stopping_or_news(seen); ++i) {
+                pause();
             }
+            if (!stopping_or_news(seen)) {
+                std::unique_lock lock(mutex_);
+                sleeping_.fetch_add(1);
+                start_.wait(lock, [&] { return stopping_or_news(seen); });
+                sleeping_.fetch_sub(1);
+            }
+            if (stopping_.load()) {
+                return;
+            }
+            std::uint64_t state = state_.load();
+            if ((state & open) == 0 || state / one_loop == seen || !state_.compare_exchange_strong(state, state + 1)) {
+                continue;
+            }
+            seen = state / one_loop;
             run_pieces();
-            std::lock_guard const lock(mutex_);
-            if (--running_ == 0) {
+            state = state_.fetch_sub(1);
+            if ((state & open) == 0 && helpers(state) == 1) {
+                std::lock_guard const lock(mutex_);
                 done_.notify_one();
             }
         }
@@ -124,7 +158,7 @@ private:
     void stop() {
         {
             std::lock_guard const lock(mutex_);
-            stopping_ = true;
+            stopping_.store(true);
         }
         start_.notify_all();
         for (std::thread& worker : workers_) {
@@ -139,12 +173,12 @@ private:
     void* body_ = nullptr;
     std::size_t count_ = 0;
     std::size_t pieces_ = 0;
-    std::size_t running_ = 0;
-    std::size_t generation_ = 0;
     std::exception_ptr failure_;
     std::atomic<std::size_t> next_{0};
     std::atomic<bool> busy_{false};
-    bool stopping_ = false;
+    std::atomic<std::uint64_t> state_{0};
+    std::atomic<int> sleeping_{0};
+    std::atomic<bool> stopping_{false};
     std::vector<std::thread> workers_;
 };
 
