@@ -34,4 +34,5 @@
 #include <nibble/scheme/presets.hpp>          // q4_0 … q8_0, int4_g32, int8_channel …
 #include <nibble/scheme/scale.hpp>            // scale types, rules and how codes use them
 #include <nibble/scheme/storage.hpp>          // what decoding reads; decode
+#include <nibble/scheme/storage_list.hpp>     // the storages that a file's weights can have
 #include <nibble/scheme/symmetry.hpp>         // where zero lies

@@ -17,6 +17,11 @@ using q5_0 = ggml_scheme<bits<5>, signed_extreme, truncate_after_adding<16>>;   
 using q5_1 = ggml_scheme<bits<5>, asymmetric_offset, truncate_after_adding<0>>;  ///< 6 bits a weight
 using q8_0 = ggml_scheme<bits<8>, absmax_over_qmax, round_to_nearest_away>;      ///< 8.5 bits a weight
 
+/// What ggml's Q6_K decodes to: 6-bit codes, every 16 columns with the exact product of the block's f16 scale and the
+/// group's 8-bit one.
+using q6_k_decoded = scheme<bits<6>, per_group<16>, scale_as<float>>;
+
+using int3_g64 = scheme<bits<3>, per_group<64>>;                               ///< 3.25 bits a weight
 using int4_g32 = scheme<bits<4>, per_group<32>>;                               ///< 4.5 bits a weight
 using int4_g128 = scheme<bits<4>, per_group<128>>;                             ///< 4.125 bits a weight
 using int8_channel = scheme<bits<8>, per_channel>;                             ///< weights, one scale an output

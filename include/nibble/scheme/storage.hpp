@@ -4,6 +4,7 @@
 #include <nibble/numeric/fma.hpp>
 #include <nibble/scheme/format.hpp>
 #include <nibble/scheme/granularity.hpp>
+#include <nibble/scheme/info.hpp>
 #include <nibble/scheme/scale.hpp>
 #include <nibble/scheme/symmetry.hpp>
 
@@ -27,6 +28,13 @@ struct storage {
 
     /// Stored code = signed code + bias; 0 where codes are unsigned.
     static constexpr int bias = std::same_as<Symmetry, symmetric> ? 1 << (bits - 1) : 0;
+
+    /// Whether schemes of this value are stored so.
+    static constexpr bool stores(scheme_info const& scheme) {
+        return scheme.bits == bits && scheme.group == group && scheme.granularity == detail::name_of<Granularity>() &&
+               scheme.symmetry == Symmetry::name && scheme.scale_type == scale_type_name<ScaleType> &&
+               scheme.tail == Tail::name;
+    }
 
     /// The only definition of what a stored code means.
     ///   symmetric          (code − bias) · s
