@@ -263,6 +263,65 @@ TEST_CASE("a segment of zeros or of values too small for a scale gives zeros, on
     CHECK(std::isnan(y(2, 1)));
 }
 
+namespace {
+
+template <class T>
+void check_dense(std::size_t m, std::size_t n, std::size_t k) {
+    random_numbers random{3};
+    std::vector<T> values(n * k);
+    for (T& v : values) {
+        v = static_cast<T>(random.real());
+    }
+    nibble::dense_panels<T> w(n, k);
+    w.set_panels(reinterpret_cast<std::byte const*>(values.data()), 0, w.panels());
+    auto const x = some_activations(m, k);
+    matrix<float> expected(m, n);
+    for (std::size_t i = 0; i < m; ++i) {
+        for (std::size_t j = 0; j < n; ++j) {
+            float chain[4] = {};
+            for (std::size_t c = 0; c < k; ++c) {
+                chain[c % 4] = std::fma(x(i, c), static_cast<float>(values[j * k + c]), chain[c % 4]);
+            }
+            expected(i, j) = (chain[0] + chain[1]) + (chain[2] + chain[3]);
+        }
+    }
+    for (isa const set : sets) {
+        if (nibble::supports(set)) {
+            CAPTURE(static_cast<int>(set), m, n, k);
+            CHECK(same_bits(nibble::gemm(cpu{}, x, w, nibble::identity{}, set), expected));
+            CHECK(same_bits(nibble::gemm<int8_activations>(cpu{}, x, w, nibble::identity{}, set), expected));
+        }
+    }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a product with dense weights equals the triple loop bit for bit", "", float, nibble::f16,
+                   nibble::bf16) {
+    check_dense<TestType>(1, 37, 301);
+    check_dense<TestType>(4, 16, 64);
+    check_dense<TestType>(11, 50, 131);
+}
+
+TEST_CASE("bf16 activations are f32 activations after one rounding") {
+    auto const w = some_weights<stub<4, 32, nibble::f16>>(40, 96);
+    auto const x = some_activations(5, 96);
+    matrix<float> rounded(5, 96);
+    for (std::size_t i = 0; i < 5 * 96; ++i) {
+        rounded.data()[i] = static_cast<float>(nibble::bf16(x.data()[i]));
+    }
+    CHECK(same_bits(nibble::gemm<nibble::bf16_activations>(cpu{}, x, w), nibble::gemm(cpu{}, rounded, w)));
+}
+
+TEST_CASE("a weight of run-time storage gives the product of the storage it has") {
+    auto const packed = some_weights<nibble::storage_of<nibble::q4_0>>(40, 96);
+    nibble::any_weight const w = packed;
+    auto const x = some_activations(3, 96);
+    matrix<float> y(3, 40);
+    nibble::gemm_into<int8_activations>(cpu{}, x, w, y);
+    CHECK(same_bits(y, nibble::gemm<int8_activations>(cpu{}, x, packed)));
+}
+
 TEST_CASE("activations and weights of different k are refused") {
     auto const w = some_weights<stub<4, 32, nibble::f16>>(3, 64);
     CHECK_THROWS_AS(nibble::gemm(cpu{}, some_activations(1, 63), w), nibble::error);

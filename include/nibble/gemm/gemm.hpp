@@ -7,15 +7,17 @@
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/gemm/epilogue.hpp>
 #include <nibble/gemm/int8_activations.hpp>
+#include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/backend.hpp>
-#include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 namespace nibble {
@@ -23,12 +25,68 @@ namespace nibble {
 /// Activations as they are: y = Σ fma(x, w_hat, acc) in four chains by column mod 4, then (a0 + a1) + (a2 + a3).
 struct f32_activations {};
 
+/// Activations rounded to bf16 first (nearest, ties to even), then as f32_activations.
+struct bf16_activations {};
+
 /// Activations as int8, one scale a row and segment (activation_segments); each segment's dot product is exact in
 /// int32, segments are added in sequence: acc = fma(float(dot − bias_or_zero · Σx), ws · xs, acc), and with a float
-/// offset then acc = fma(offset, xs · float(Σx), acc).
+/// offset then acc = fma(offset, xs · float(Σx), acc). Dense weights have no codes: for them as f32_activations.
 struct int8_activations {};
 
 namespace detail {
+
+inline void quantize_segment(isa set, float const* x, std::size_t width, std::int8_t* codes, float& scale,
+                             std::int32_t& sum) {
+    switch (set) {
+#if NIBBLE_X86_KERNELS
+    case isa::avx512:
+        return avx512_set::quantize_segment(x, width, codes, scale, sum);
+    case isa::avx2:
+        return avx2_set::quantize_segment(x, width, codes, scale, sum);
+#endif
+    default:
+        return scalar_set::quantize_segment(x, width, codes, scale, sum);
+    }
+}
+
+template <class St>
+int8_rows quantize_rows(cpu where, matrix_view<float const> x, isa set) {
+    using layout = cpu_panel<St>;
+    constexpr std::size_t limit = activation_segments<St>::width_limit;
+    std::size_t const k = x.columns();
+    int8_rows result;
+    result.k = k;
+    result.stride = layout::padded_columns(k);
+    result.segments = activation_segments<St>::count(k);
+    result.codes.resize(x.rows() * result.stride);
+    result.scales.resize(x.rows() * result.segments);
+    result.sums.resize(x.rows() * result.segments);
+    where.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t row = begin; row < end; ++row) {
+            std::size_t at = row * result.segments;
+            for (std::size_t g = 0; g < layout::groups(k); ++g) {
+                std::size_t const width = layout::group_width(g, k);
+                for (std::size_t offset = 0; offset < width; offset += limit, ++at) {
+                    quantize_segment(set, x.row(row).data() + g * layout::group + offset,
+                                     std::min(limit, width - offset),
+                                     result.codes.data() + row * result.stride + g * layout::group_stride + offset,
+                                     result.scales[at], result.sums[at]);
+                }
+            }
+        }
+    });
+    return result;
+}
+
+inline matrix<float> round_to_bf16(cpu where, matrix_view<float const> x) {
+    matrix<float> result(x.rows(), x.columns());
+    where.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin * x.columns(); i < end * x.columns(); ++i) {
+            result.data()[i] = static_cast<float>(bf16(x.data()[i]));
+        }
+    });
+    return result;
+}
 
 /// The panels [begin, end) of y with the kernels of one instruction set.
 template <class St>
@@ -46,10 +104,10 @@ void product(isa set, int8_rows const& x, cpu_panel_weights<St> const& w, std::s
     }
 }
 
-template <class St>
-void product(isa set, matrix_view<float const> x, cpu_panel_weights<St> const& w, std::size_t begin, std::size_t end,
+template <class W>
+void product(isa set, matrix_view<float const> x, W const& w, std::size_t begin, std::size_t end,
              std::vector<float>& scratch, matrix_view<float> y) {
-    scratch.resize(w.k() * cpu_panel<St>::rows);
+    scratch.resize(w.k() * 16);
     switch (set) {
 #if NIBBLE_X86_KERNELS
     case isa::avx512:
@@ -62,48 +120,71 @@ void product(isa set, matrix_view<float const> x, cpu_panel_weights<St> const& w
     }
 }
 
+template <class Activations, class W>
+auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w, [[maybe_unused]] isa set) {
+    if constexpr (std::is_same_v<Activations, int8_activations> && !is_dense<W>) {
+        return quantize_rows<typename W::storage>(where, x, set);
+    } else if constexpr (std::is_same_v<Activations, bf16_activations>) {
+        return round_to_bf16(where, x);
+    } else {
+        static_assert(std::is_same_v<Activations, f32_activations> || std::is_same_v<Activations, int8_activations>,
+                      "gemm's activations are f32_activations, bf16_activations or int8_activations");
+        return x;
+    }
+}
+
 }  // namespace detail
 
-/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ). The bits of y do not depend on threads, instruction set, nor on the
-/// other rows of x. Throws nibble::error if the two k differ or the machine lacks the instruction set.
-template <class Activations = f32_activations, class St, class Epilogue = identity>
-matrix<float> gemm(cpu where, matrix_view<float const> x, cpu_panel_weights<St> const& w, Epilogue epilogue = {},
-                   isa set = best_isa()) {
+/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), w packed or dense panels. The bits of y do not depend on threads,
+/// instruction set, nor on the other rows of x. Throws nibble::error if shapes disagree or the machine lacks the
+/// instruction set.
+template <class Activations = f32_activations, class W, class Epilogue = identity>
+void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<float> y, Epilogue epilogue = {},
+               isa set = best_isa()) {
     if (x.columns() != w.k()) {
         throw error("gemm got activations of " + std::to_string(x.columns()) + " columns and weights of " +
                     std::to_string(w.k()) + "; both are k and have to be equal");
     }
+    if (y.rows() != x.rows() || y.columns() != w.n()) {
+        throw error("gemm of " + std::to_string(x.rows()) + " rows and " + std::to_string(w.n()) +
+                    " outputs got a result of " + std::to_string(y.rows()) + " x " + std::to_string(y.columns()));
+    }
     if (!supports(set)) {
         throw error("gemm was asked for an instruction set that this machine lacks; leave the choice to best_isa()");
     }
-    matrix<float> y(x.rows(), w.n());
     if (y.rows() == 0 || y.columns() == 0) {
-        return y;
+        return;
     }
-    matrix_view<float> const out = y;
-    auto const activations = [&] {
-        if constexpr (std::is_same_v<Activations, int8_activations>) {
-            return detail::quantize_rows<St>(where, x);
-        } else {
-            static_assert(std::is_same_v<Activations, f32_activations>,
-                          "gemm's activations are f32_activations or int8_activations");
-            return x;
-        }
-    }();
+    auto const activations = detail::prepare<Activations>(where, x, w, set);
     constexpr std::size_t unit = 2;  // panels that one register tile may span
+    constexpr std::size_t lanes = 16;
     where.parallel_for((w.panels() + unit - 1) / unit, [&](std::size_t begin, std::size_t end) {
         std::vector<float> scratch;
         std::size_t const last = std::min(end * unit, w.panels());
-        detail::product(set, activations, w, begin * unit, last, scratch, out);
+        detail::product(set, activations, w, begin * unit, last, scratch, y);
         if constexpr (!std::is_same_v<Epilogue, identity>) {
-            std::size_t const columns = std::min(last * cpu_panel<St>::rows, out.columns());
-            for (std::size_t row = 0; row < out.rows(); ++row) {
-                for (std::size_t column = begin * unit * cpu_panel<St>::rows; column < columns; ++column) {
-                    out(row, column) = epilogue(out(row, column), row, column);
+            std::size_t const columns = std::min(last * lanes, y.columns());
+            for (std::size_t row = 0; row < y.rows(); ++row) {
+                for (std::size_t column = begin * unit * lanes; column < columns; ++column) {
+                    y(row, column) = epilogue(y(row, column), row, column);
                 }
             }
         }
     });
+}
+
+/// The same for a weight whose storage is known at run time only.
+template <class Activations = f32_activations, class... Weights, class Epilogue = identity>
+void gemm_into(cpu where, matrix_view<float const> x, std::variant<Weights...> const& w, matrix_view<float> y,
+               Epilogue epilogue = {}, isa set = best_isa()) {
+    std::visit([&](auto const& panels) { gemm_into<Activations>(where, x, panels, y, epilogue, set); }, w);
+}
+
+/// gemm_into a new matrix.
+template <class Activations = f32_activations, class W, class Epilogue = identity>
+matrix<float> gemm(cpu where, matrix_view<float const> x, W const& w, Epilogue epilogue = {}, isa set = best_isa()) {
+    matrix<float> y(x.rows(), w.n());
+    gemm_into<Activations>(where, x, w, y, epilogue, set);
     return y;
 }
 

@@ -6,11 +6,14 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
+#include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -134,6 +137,29 @@ inline floats plus(floats x, floats y) { return {_mm256_add_ps(x.a, y.a), _mm256
 inline floats multiply(floats x, floats y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
 inline floats fused(floats x, floats y, floats z) {
     return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+}
+inline floats divide(floats x, floats y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+inline ints add(ints x, ints y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+inline ints greater(ints x, ints y) { return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)}; }
+inline void store(std::int32_t* to, ints x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x.a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8), x.b);
+}
+inline ints magnitude_bits(floats x) {
+    __m256i const mask = _mm256_set1_epi32(0x7fffffff);
+    return {_mm256_and_si256(_mm256_castps_si256(x.a), mask), _mm256_and_si256(_mm256_castps_si256(x.b), mask)};
+}
+inline __m256i nearest_half(__m256 x) {
+    __m256 const shifter = _mm256_set1_ps(12582912.0f);
+    return _mm256_sub_epi32(_mm256_castps_si256(_mm256_add_ps(x, shifter)), _mm256_castps_si256(shifter));
+}
+inline ints nearest(floats x) { return {nearest_half(x.a), nearest_half(x.b)}; }
+inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
+    std::int32_t lanes[16];
+    store(lanes, x);
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = static_cast<std::int8_t>(lanes[i]);
+    }
 }
 
 #include <nibble/gemm/cpu/mainloop.inl>

@@ -6,11 +6,14 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
+#include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -100,6 +103,20 @@ inline floats to_floats(ints x) { return _mm512_maskz_cvtepi32_ps(all, x.v); }
 inline floats plus(floats a, floats b) { return _mm512_add_ps(a, b); }
 inline floats multiply(floats a, floats b) { return _mm512_mul_ps(a, b); }
 inline floats fused(floats a, floats b, floats c) { return _mm512_fmadd_ps(a, b, c); }
+inline floats divide(floats a, floats b) { return _mm512_div_ps(a, b); }
+inline ints add(ints a, ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline ints greater(ints a, ints b) { return {_mm512_maskz_max_epi32(all, a.v, b.v)}; }
+inline void store(std::int32_t* to, ints x) { _mm512_storeu_si512(to, x.v); }
+inline ints magnitude_bits(floats x) {
+    return {_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff))};
+}
+inline ints nearest(floats x) {
+    floats const shifter = _mm512_set1_ps(12582912.0f);
+    return {_mm512_sub_epi32(_mm512_castps_si512(_mm512_add_ps(x, shifter)), _mm512_castps_si512(shifter))};
+}
+inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
+    _mm512_mask_cvtepi32_storeu_epi8(to, static_cast<__mmask16>((1u << count) - 1u), x.v);
+}
 
 #include <nibble/gemm/cpu/mainloop.inl>
 

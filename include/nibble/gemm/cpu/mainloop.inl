@@ -201,73 +201,157 @@ inline void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, flo
      ...);
 }
 
+/// What every code of a group is decoded with, for the 16 rows of a panel.
+struct group_decode {
+    floats scale;
+    ints zero;
+    floats offset;
+};
+
+template <class St>
+inline group_decode load_group(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
+    using zero_type = typename St::zero_type;
+    group_decode group = {load_scales(w.scales(panel) + g * 16), repeat(static_cast<std::int32_t>(St::bias)),
+                          repeat(0.0f)};
+    if constexpr (std::is_integral_v<zero_type>) {
+        group.zero = load_zeros(w.zeros(panel) + g * 16);
+    } else if constexpr (!std::is_empty_v<zero_type>) {
+        group.offset = load_scales(w.zeros(panel) + g * 16);
+    }
+    return group;
+}
+
+/// Columns [c, min(c + 32, width)) of group g as floats, [column][row of the panel].
+template <class St>
+inline void decode_chunk(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g, std::size_t c,
+                         group_decode const& group, float* to) {
+    using layout = cpu_panel<St>;
+    std::size_t const columns = layout::group_width(g, w.k()) - c;
+    std::size_t const padded = g * layout::group_stride + c;
+    std::uint8_t const* const chunk = w.codes(panel) + padded / layout::chunk_columns * layout::chunk_bytes;
+    if (padded % layout::chunk_columns == 0) {
+        decode_quads<St, 0>(chunk, group.scale, group.zero, group.offset, columns, to, std::make_index_sequence<8>{});
+    } else {
+        decode_quads<St, 4>(chunk, group.scale, group.zero, group.offset, columns, to, std::make_index_sequence<4>{});
+    }
+}
+
 /// A panel as floats, [column][row of the panel].
 template <class St>
 inline void decode_panel(cpu_panel_weights<St> const& w, std::size_t panel, float* to) {
     using layout = cpu_panel<St>;
-    using zero_type = typename St::zero_type;
     for (std::size_t g = 0; g < w.groups(); ++g) {
-        floats const scale = load_scales(w.scales(panel) + g * 16);
-        ints zero = repeat(static_cast<std::int32_t>(St::bias));
-        floats offset = repeat(0.0f);
-        if constexpr (std::is_integral_v<zero_type>) {
-            zero = load_zeros(w.zeros(panel) + g * 16);
-        } else if constexpr (!std::is_empty_v<zero_type>) {
-            offset = load_scales(w.zeros(panel) + g * 16);
-        }
+        group_decode const group = load_group(w, panel, g);
         std::size_t const width = layout::group_width(g, w.k());
         for (std::size_t c = 0; c < width; c += layout::chunk_columns) {
-            std::size_t const column = g * layout::group_stride + c;
-            std::uint8_t const* const chunk = w.codes(panel) + column / layout::chunk_columns * layout::chunk_bytes;
-            if (column % layout::chunk_columns == 0) {
-                decode_quads<St, 0>(chunk, scale, zero, offset, width - c, to + c * 16, std::make_index_sequence<8>{});
-            } else {
-                decode_quads<St, 4>(chunk, scale, zero, offset, width - c, to + c * 16, std::make_index_sequence<4>{});
-            }
+            decode_chunk(w, panel, g, c, group, to + c * 16);
         }
         to += width * 16;
     }
 }
 
-/// Rows x 16 results of the float path: chain c mod 4 takes column c, then (a0 + a1) + (a2 + a3).
+template <class T>
+inline void decode_panel(dense_panels<T> const& w, std::size_t panel, float* to) {
+    T const* const from = w.values(panel);
+    for (std::size_t c = 0; c < w.k(); ++c) {
+        store(to + c * 16, load_scales(from + c * 16));
+    }
+}
+
+/// The four chains of the float path: chain c mod 4 takes column c.
 template <int Rows>
-inline void f32_tile(matrix_view<float const> x, std::size_t row, float const* w, floats (&result)[Rows][1]) {
-    std::size_t const k = x.columns();
-    float const* const a = x.data() + row * k;
+struct chains {
     floats acc[Rows][4];
+};
+
+template <int Rows>
+inline void clear(chains<Rows>& sum) {
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
-            acc[r][i] = repeat(0.0f);
+            sum.acc[r][i] = repeat(0.0f);
         }
     }
-    std::size_t c = 0;
-    for (; c + 4 <= k; c += 4) {
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            floats const column = load(w + (c + static_cast<std::size_t>(i)) * 16);
+}
+
+template <int Rows, class T>
+inline void add_column(chains<Rows>& sum, int chain, float const* x, std::size_t stride, T const* w) {
+    floats const column = load_scales(w);
 #pragma GCC unroll 8
-            for (int r = 0; r < Rows; ++r) {
-                float const xi = a[static_cast<std::size_t>(r) * k + c + static_cast<std::size_t>(i)];
-                acc[r][i] = fused(repeat(xi), column, acc[r][i]);
-            }
-        }
+    for (int r = 0; r < Rows; ++r) {
+        sum.acc[r][chain] = fused(repeat(x[static_cast<std::size_t>(r) * stride]), column, sum.acc[r][chain]);
+    }
+}
+
+/// Adds `columns` columns, the first of which belongs to chain 0.
+template <int Rows, class T>
+inline void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T const* w, std::size_t columns) {
+    std::size_t c = 0;
+    for (; c + 4 <= columns; c += 4) {
+        add_column(sum, 0, x + c, stride, w + c * 16);
+        add_column(sum, 1, x + c + 1, stride, w + c * 16 + 16);
+        add_column(sum, 2, x + c + 2, stride, w + c * 16 + 32);
+        add_column(sum, 3, x + c + 3, stride, w + c * 16 + 48);
     }
 #pragma GCC unroll 3
     for (int i = 0; i < 3; ++i) {
-        if (c + static_cast<std::size_t>(i) < k) {
-            floats const column = load(w + (c + static_cast<std::size_t>(i)) * 16);
-#pragma GCC unroll 8
-            for (int r = 0; r < Rows; ++r) {
-                float const xi = a[static_cast<std::size_t>(r) * k + c + static_cast<std::size_t>(i)];
-                acc[r][i] = fused(repeat(xi), column, acc[r][i]);
-            }
+        std::size_t const at = c + static_cast<std::size_t>(i);
+        if (at < columns) {
+            add_column(sum, i, x + at, stride, w + at * 16);
         }
     }
+}
+
+/// Rows x 16 results: (a0 + a1) + (a2 + a3).
+template <int Rows>
+inline void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t panel, matrix_view<float> y) {
+    floats result[Rows][1];
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-        result[r][0] = plus(plus(acc[r][0], acc[r][1]), plus(acc[r][2], acc[r][3]));
+        result[r][0] = plus(plus(sum.acc[r][0], sum.acc[r][1]), plus(sum.acc[r][2], sum.acc[r][3]));
+    }
+    store_tile(result, row, panel, y);
+}
+
+/// Rows [row, row + Rows) times the panel's columns.
+template <int Rows, class T>
+inline void f32_tile(matrix_view<float const> x, std::size_t row, T const* w, std::size_t panel, matrix_view<float> y) {
+    chains<Rows> sum;
+    clear(sum);
+    add_columns(sum, x.data() + row * x.columns(), x.columns(), w, x.columns());
+    store_chains(sum, row, panel, y);
+}
+
+/// One row times one panel, decoded chunk by chunk so that it stays in the nearest cache.
+template <class St>
+inline void f32_row(matrix_view<float const> x, cpu_panel_weights<St> const& w, std::size_t panel,
+                    matrix_view<float> y) {
+    using layout = cpu_panel<St>;
+    chains<1> sum;
+    clear(sum);
+    alignas(64) float columns[16 * layout::chunk_columns];
+    float const* a = x.data();
+    for (std::size_t g = 0; g < w.groups(); ++g) {
+        group_decode const group = load_group(w, panel, g);
+        std::size_t const width = layout::group_width(g, w.k());
+        for (std::size_t c = 0; c < width; c += layout::chunk_columns) {
+            decode_chunk(w, panel, g, c, group, columns);
+            add_columns(sum, a + c, 0, columns, width - c < layout::chunk_columns ? width - c : layout::chunk_columns);
+        }
+        a += width;
+    }
+    store_chains(sum, 0, panel, y);
+}
+
+template <class T>
+inline void f32_rows(matrix_view<float const> x, T const* w, std::size_t panel, matrix_view<float> y) {
+    std::size_t row = 0;
+    for (; row + float_rows <= y.rows(); row += float_rows) {
+        f32_tile<float_rows>(x, row, w, panel, y);
+    }
+    for (; row < y.rows(); ++row) {
+        f32_tile<1>(x, row, w, panel, y);
     }
 }
 
@@ -275,18 +359,77 @@ inline void f32_tile(matrix_view<float const> x, std::size_t row, float const* w
 template <class St>
 inline void f32_product(matrix_view<float const> x, cpu_panel_weights<St> const& w, std::size_t begin, std::size_t end,
                         float* scratch, matrix_view<float> y) {
+    constexpr bool groups_start_chain_0 = St::group % 4 == 0;
     for (; begin < end; ++begin) {
-        decode_panel(w, begin, scratch);
-        std::size_t row = 0;
-        for (; row + float_rows <= y.rows(); row += float_rows) {
-            floats acc[float_rows][1];
-            f32_tile<float_rows>(x, row, scratch, acc);
-            store_tile(acc, row, begin, y);
-        }
-        for (; row < y.rows(); ++row) {
-            floats acc[1][1];
-            f32_tile<1>(x, row, scratch, acc);
-            store_tile(acc, row, begin, y);
+        if (groups_start_chain_0 && y.rows() == 1) {
+            f32_row(x, w, begin, y);
+        } else {
+            decode_panel(w, begin, scratch);
+            f32_rows(x, scratch, begin, y);
         }
     }
+}
+
+template <class T>
+inline void f32_product(matrix_view<float const> x, dense_panels<T> const& w, std::size_t begin, std::size_t end,
+                        float* scratch, matrix_view<float> y) {
+    for (; begin < end; ++begin) {
+        if (std::is_same_v<T, float> || y.rows() <= float_rows) {
+            f32_rows(x, w.values(begin), begin, y);
+        } else {
+            decode_panel(w, begin, scratch);
+            f32_rows(x, scratch, begin, y);
+        }
+    }
+}
+
+/// Up to 16 values, zeros behind the last.
+inline floats load_part(float const* from, std::size_t count) {
+    if (count >= 16) {
+        return load(from);
+    }
+    float lanes[16] = {};
+    std::memcpy(lanes, from, count * sizeof(float));
+    return load(lanes);
+}
+
+/// scale = absmax / 127, code = x / scale rounded to nearest, ties to even; |code| <= 127 since the quotient exceeds
+/// 127 by less than a rounding error.
+///   a scale below 2^-126   zeros, scale 0
+///   NaN or infinity in x   zeros, scale NaN: the row's results are NaN
+inline void quantize_segment(float const* x, std::size_t width, std::int8_t* codes, float& scale, std::int32_t& sum) {
+    ints largest = repeat(0);
+    for (std::size_t c = 0; c < width; c += 16) {
+        largest = greater(largest, magnitude_bits(load_part(x + c, width - c)));
+    }
+    std::int32_t lanes[16];
+    store(lanes, largest);
+    std::int32_t most = 0;
+    for (std::int32_t const lane : lanes) {
+        most = lane > most ? lane : most;
+    }
+    scale = 0.0f;
+    sum = 0;
+    for (std::size_t c = 0; c < width; ++c) {
+        codes[c] = 0;
+    }
+    if (most >= 0x7f800000) {
+        scale = std::numeric_limits<float>::quiet_NaN();
+        return;
+    }
+    float const s = std::bit_cast<float>(most) / 127.0f;
+    if (s < std::numeric_limits<float>::min()) {
+        return;
+    }
+    ints total = repeat(0);
+    for (std::size_t c = 0; c < width; c += 16) {
+        ints const code = nearest(divide(load_part(x + c, width - c), repeat(s)));
+        total = add(total, code);
+        store_codes(codes + c, code, width - c < 16 ? width - c : 16);
+    }
+    store(lanes, total);
+    for (std::int32_t const lane : lanes) {
+        sum += lane;
+    }
+    scale = s;
 }

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <nibble/gemm/int8_activations.hpp>
+#include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
+#include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -143,6 +148,47 @@ inline floats fused(floats a, floats b, floats c) {
         c.lane[i] = std::fma(a.lane[i], b.lane[i], c.lane[i]);
     }
     return c;
+}
+inline floats divide(floats a, floats b) {
+    for (int i = 0; i < 16; ++i) {
+        a.lane[i] /= b.lane[i];
+    }
+    return a;
+}
+inline ints add(ints a, ints b) {
+    for (int i = 0; i < 16; ++i) {
+        a.lane[i] += b.lane[i];
+    }
+    return a;
+}
+inline ints greater(ints a, ints b) {
+    for (int i = 0; i < 16; ++i) {
+        a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    }
+    return a;
+}
+inline void store(std::int32_t* to, ints x) { std::memcpy(to, x.lane, sizeof x.lane); }
+/// The bits of |x|, which grow with it; from 0x7f800000 on infinity and NaN.
+inline ints magnitude_bits(floats x) {
+    ints y;
+    for (int i = 0; i < 16; ++i) {
+        y.lane[i] = std::bit_cast<std::int32_t>(x.lane[i]) & 0x7fffffff;
+    }
+    return y;
+}
+/// The nearest integer of |x| < 2^21, ties to even: adding 1.5 · 2^23 leaves it in the low bits of the sum.
+inline ints nearest(floats x) {
+    ints y;
+    for (int i = 0; i < 16; ++i) {
+        y.lane[i] = std::bit_cast<std::int32_t>(x.lane[i] + 12582912.0f) - std::bit_cast<std::int32_t>(12582912.0f);
+    }
+    return y;
+}
+/// The first `count` of 16 values within -128 ... 127.
+inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        to[i] = static_cast<std::int8_t>(x.lane[i]);
+    }
 }
 
 #include <nibble/gemm/cpu/mainloop.inl>
