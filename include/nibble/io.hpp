@@ -4,6 +4,8 @@
 /// Model files, every one of them untrusted: any byte sequence gives a value or a nibble::error that says where.
 
 #include <nibble/io/atomic_file.hpp>         // a file that appears whole or not at all
+#include <nibble/io/ggml_blocks.hpp>         // Q4_0 ... Q8_0 as packed matrices
+#include <nibble/io/ggml_q6_k.hpp>           // Q6_K as a packed matrix
 #include <nibble/io/ggml_type.hpp>           // ids, block sizes and names of ggml's tensor types
 #include <nibble/io/gguf.hpp>                // GGUF v2 and v3: metadata and tensors of a file
 #include <nibble/io/gguf_value.hpp>          // one metadata value
