@@ -9,4 +9,5 @@
 #include <nibble/tensor.hpp>    // matrices and packed tensors
 #include <nibble/quantize.hpp>  // from values to codes and back
 #include <nibble/gemm.hpp>      // the product with packed weights
+#include <nibble/nn.hpp>        // layers, roles and recipes
 // clang-format on

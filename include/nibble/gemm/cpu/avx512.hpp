@@ -118,7 +118,9 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
     _mm512_mask_cvtepi32_storeu_epi8(to, static_cast<__mmask16>((1u << count) - 1u), x.v);
 }
 
+#define NIBBLE_TILE_INLINE [[gnu::always_inline]] inline
 #include <nibble/gemm/cpu/mainloop.inl>
+#undef NIBBLE_TILE_INLINE
 
 }  // namespace nibble::avx512_set
 

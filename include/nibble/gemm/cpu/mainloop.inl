@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // No #pragma once: included once per instruction set, in the namespace and target region of its verbs. No lambdas:
-// GCC compiles their bodies without the region's target.
+// GCC compiles their bodies without the region's target. The vector sets define NIBBLE_TILE_INLINE as always_inline:
+// what a tile keeps in registers must not pass through a call, whatever the compiler thinks of the size of a program.
 
 /// The codes of quad Q of a chunk, a byte each.
 template <int Bits, std::size_t Q, std::size_t... Plane>
-inline bytes quad_codes(std::uint8_t const* chunk, std::index_sequence<Plane...>) {
+NIBBLE_TILE_INLINE bytes quad_codes(std::uint8_t const* chunk, std::index_sequence<Plane...>) {
     bytes result = load_bytes(chunk + 64 * (Q % static_cast<std::size_t>(planes_of<Bits>[0].width)));
     result = move_field<static_cast<int>(Q) / planes_of<Bits>[0].width * planes_of<Bits>[0].width, 0,
                         planes_of<Bits>[0].width>(result);
@@ -18,13 +19,13 @@ inline bytes quad_codes(std::uint8_t const* chunk, std::index_sequence<Plane...>
 }
 
 template <int Bits, std::size_t Q>
-inline bytes quad_codes(std::uint8_t const* chunk) {
+NIBBLE_TILE_INLINE bytes quad_codes(std::uint8_t const* chunk) {
     return quad_codes<Bits, Q>(chunk, std::make_index_sequence<planes_of<Bits>.size() - 1>{});
 }
 
 /// sum[r][p] += codes of quad Q of chunk p · the same four columns of activation row r
 template <int Bits, std::size_t Q, int Rows, int Panels>
-inline void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
+NIBBLE_TILE_INLINE void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
                      std::size_t stride) {
     bytes w[Panels];
 #pragma GCC unroll 8
@@ -42,7 +43,7 @@ inline void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chun
 }
 
 template <int Bits, std::size_t First, int Rows, int Panels, std::size_t... Q>
-inline void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
+NIBBLE_TILE_INLINE void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
                       std::size_t stride, std::index_sequence<Q...>) {
     (dot_quad<Bits, First + Q>(sum, chunk, x, stride), ...);
 }
@@ -50,7 +51,7 @@ inline void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chu
 /// Rows x Panels * 16 results of the integer path; segments are added in sequence.
 ///   acc = fma(float(dot − bias_or_zero · Σx), ws · xs, acc); offset: then acc = fma(offset, xs · float(Σx), acc)
 template <class St, int Rows, int Panels>
-inline void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_weights<St> const& w, std::size_t panel,
+NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_weights<St> const& w, std::size_t panel,
                       floats (&acc)[Rows][Panels]) {
     using layout = cpu_panel<St>;
     using zero_type = typename St::zero_type;
@@ -122,7 +123,7 @@ inline void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_wei
 }
 
 template <int Rows, int Panels>
-inline void store_tile(floats const (&acc)[Rows][Panels], std::size_t row, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void store_tile(floats const (&acc)[Rows][Panels], std::size_t row, std::size_t panel, matrix_view<float> y) {
     for (int r = 0; r < Rows; ++r) {
         for (int p = 0; p < Panels; ++p) {
             std::size_t const column = (panel + static_cast<std::size_t>(p)) * 16;
@@ -169,7 +170,7 @@ inline void int8_product(detail::int8_rows const& x, cpu_panel_weights<St> const
 }
 
 template <class St>
-inline void decode_store(float* to, ints code, floats scale, [[maybe_unused]] ints zero,
+NIBBLE_TILE_INLINE void decode_store(float* to, ints code, floats scale, [[maybe_unused]] ints zero,
                          [[maybe_unused]] floats offset) {
     using zero_type = typename St::zero_type;
     if constexpr (std::is_integral_v<zero_type> || std::is_empty_v<zero_type>) {
@@ -181,7 +182,7 @@ inline void decode_store(float* to, ints code, floats scale, [[maybe_unused]] in
 
 /// St::decode for the 16 rows of each column of quad Q that is before `columns`.
 template <class St, std::size_t Q, std::size_t... I>
-inline void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
+NIBBLE_TILE_INLINE void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
                         float* to, std::index_sequence<I...>) {
     if (4 * Q >= columns) {
         return;
@@ -194,7 +195,7 @@ inline void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floa
 }
 
 template <class St, std::size_t First, std::size_t... Q>
-inline void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
+NIBBLE_TILE_INLINE void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
                          float* to, std::index_sequence<Q...>) {
     (decode_quad<St, First + Q>(chunk, scale, zero, offset, First * 4 + columns, to - First * 64,
                                 std::make_index_sequence<4>{}),
@@ -209,7 +210,7 @@ struct group_decode {
 };
 
 template <class St>
-inline group_decode load_group(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
+NIBBLE_TILE_INLINE group_decode load_group(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
     using zero_type = typename St::zero_type;
     group_decode group = {load_scales(w.scales(panel) + g * 16), repeat(static_cast<std::int32_t>(St::bias)),
                           repeat(0.0f)};
@@ -223,7 +224,7 @@ inline group_decode load_group(cpu_panel_weights<St> const& w, std::size_t panel
 
 /// Columns [c, min(c + 32, width)) of group g as floats, [column][row of the panel].
 template <class St>
-inline void decode_chunk(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g, std::size_t c,
+NIBBLE_TILE_INLINE void decode_chunk(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g, std::size_t c,
                          group_decode const& group, float* to) {
     using layout = cpu_panel<St>;
     std::size_t const columns = layout::group_width(g, w.k()) - c;
@@ -265,7 +266,7 @@ struct chains {
 };
 
 template <int Rows>
-inline void clear(chains<Rows>& sum) {
+NIBBLE_TILE_INLINE void clear(chains<Rows>& sum) {
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 4
@@ -276,7 +277,7 @@ inline void clear(chains<Rows>& sum) {
 }
 
 template <int Rows, class T>
-inline void add_column(chains<Rows>& sum, int chain, float const* x, std::size_t stride, T const* w) {
+NIBBLE_TILE_INLINE void add_column(chains<Rows>& sum, int chain, float const* x, std::size_t stride, T const* w) {
     floats const column = load_scales(w);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
@@ -286,7 +287,7 @@ inline void add_column(chains<Rows>& sum, int chain, float const* x, std::size_t
 
 /// Adds `columns` columns, the first of which belongs to chain 0.
 template <int Rows, class T>
-inline void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T const* w, std::size_t columns) {
+NIBBLE_TILE_INLINE void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T const* w, std::size_t columns) {
     std::size_t c = 0;
     for (; c + 4 <= columns; c += 4) {
         add_column(sum, 0, x + c, stride, w + c * 16);
@@ -305,7 +306,7 @@ inline void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T
 
 /// Rows x 16 results: (a0 + a1) + (a2 + a3).
 template <int Rows>
-inline void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t panel, matrix_view<float> y) {
     floats result[Rows][1];
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
@@ -316,7 +317,7 @@ inline void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t p
 
 /// Rows [row, row + Rows) times the panel's columns.
 template <int Rows, class T>
-inline void f32_tile(matrix_view<float const> x, std::size_t row, T const* w, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void f32_tile(matrix_view<float const> x, std::size_t row, T const* w, std::size_t panel, matrix_view<float> y) {
     chains<Rows> sum;
     clear(sum);
     add_columns(sum, x.data() + row * x.columns(), x.columns(), w, x.columns());

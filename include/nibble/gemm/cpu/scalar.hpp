@@ -191,6 +191,8 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
     }
 }
 
+#define NIBBLE_TILE_INLINE inline
 #include <nibble/gemm/cpu/mainloop.inl>
+#undef NIBBLE_TILE_INLINE
 
 }  // namespace nibble::scalar_set

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/// The layers of a transformer over quantized weights, and which scheme each role of a model gets. The bits of a result
+/// do not depend on threads, instruction set, nor on the other rows of a batch.
+
+#include <nibble/nn/attention.hpp>      // causal, grouped heads, sliding window, over a cache
+#include <nibble/nn/cross_entropy.hpp>  // of one row of logits
+#include <nibble/nn/embedding.hpp>      // rows of a packed table
+#include <nibble/nn/gelu.hpp>           // gelu_tanh, geglu
+#include <nibble/nn/linear.hpp>         // the product with a weight of any kind
+#include <nibble/nn/recipe.hpp>         // a map from role to scheme, as a type
+#include <nibble/nn/recipes.hpp>        // the recipes that have a name
+#include <nibble/nn/rms_norm.hpp>       // and the residual that follows one
+#include <nibble/nn/role.hpp>           // what a tensor is for
+#include <nibble/nn/rope.hpp>           // rotary positions

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+namespace nibble::detail {
+
+// The least argument with a normal exp, and the least with an infinite one.
+inline constexpr float smallest_exp_argument = -0x1.5d589ep+6f;
+inline constexpr float infinite_exp_argument = 0x1.62e43p+6f;
+
+// −2u = x (gelu_linear + gelu_cubic x²) for gelu_tanh: −2 √(2/π), and 0.044715 times that. At gelu_lowest exp(−2u) is
+// infinite already, so lower arguments may take its place.
+inline constexpr float gelu_linear = -1.5957691216057308f;
+inline constexpr float gelu_cubic = -0.07135481627260025f;
+inline constexpr float gelu_lowest = -16.0f;
+
+/// The query heads of one token that share a key-value head, and what they see: `visible` positions from `begin` on,
+/// position p in slot p mod capacity.
+///   shape  queries [heads][head_dim];  keys, values [capacity][head_dim]
+struct attention_task {
+    float const* queries;
+    std::size_t heads;
+    float const* keys;
+    float const* values;
+    std::size_t capacity;
+    std::size_t head_dim;
+    std::size_t begin;
+    std::size_t visible;
+};
+
+/// The layers as kernels.inl writes them, in one instruction set. Every set gives the same bits.
+struct layer_kernels {
+    /// out[i] = gelu_tanh(gate[i]) · up[i] for i < count
+    void (*geglu)(float const* gate, float const* up, std::size_t count, float* out);
+    /// y = rms_norm(x) for each of `rows` rows
+    void (*rms_norm)(float const* x, std::size_t rows, std::size_t columns, float const* factor, float epsilon,
+                     float* y);
+    /// y = y + rms_norm(x), the last product and the sum rounded once
+    void (*add_rms_norm)(float const* x, std::size_t rows, std::size_t columns, float const* factor, float epsilon,
+                         float* y);
+    /// Rotates each of `heads` heads of one token.
+    void (*rotate)(float* x, std::size_t heads, std::size_t head_dim, float const* cosines, float const* sines);
+    /// dots[h][i] = queries[h] · key of position begin + i, for first <= i < last; dots has rows of `stride`.
+    void (*attention_dots)(attention_task const& task, std::size_t first, std::size_t last, float* dots,
+                           std::size_t stride);
+    /// x[i] = exp(scale · x[i] − scale · max x) for i < count, zeros up to a multiple of 16; returns their sum.
+    float (*softmax_weights)(float* x, std::size_t count, float scale);
+    /// out[h][d] = Σ_i weights[h][i] · value of position begin + i at d, over totals[h], for first <= d < last; first
+    /// is a multiple of 16.
+    void (*attention_values)(attention_task const& task, float const* weights, std::size_t stride, float const* totals,
+                             std::size_t first, std::size_t last, float* out);
+    /// max x
+    float (*largest)(float const* x, std::size_t count);
+    /// Σ exp(x[i] − largest)
+    double (*sum_of_exp)(float const* x, std::size_t count, float largest);
+};
+
+}  // namespace nibble::detail
