@@ -2,6 +2,10 @@
 #include <nibble/io/safetensors.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -63,4 +67,40 @@ TEST_CASE("P1, P3, P17: every sample of malformed/ gets its verdict") {
 TEST_CASE("P15: a file of no tensors and a tensor of no elements are read") {
     CHECK(refusal(with_header("{}", "")).empty());
     CHECK(refusal(with_header(R"({"e":{"dtype":"F32","shape":[2,0],"data_offsets":[0,0]}})", "")).empty());
+}
+
+TEST_CASE("P14: a file may lie at any address, and its entries view it, also when the file is moved") {
+    auto const text = with_header(R"({"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]},
+        "a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                                  "abcde");
+    for (std::size_t shift = 0; shift < 16; ++shift) {
+        std::vector<std::byte> memory(shift + text.size());
+        std::memcpy(memory.data() + shift, text.data(), text.size());
+        auto const bytes = std::span<std::byte const>(memory).subspan(shift);
+        auto parsed = nibble::safetensors_file::parse(bytes);
+        auto const* const entry = &parsed.entries()[0];
+        auto const file = std::move(parsed);
+        CHECK(&file.entries()[0] == entry);
+        CHECK(entry->bytes.data() == bytes.data() + bytes.size() - 4);
+        CHECK(entry->bytes.size() == 4);
+        CHECK(file.entries()[1].bytes.data() == bytes.data() + bytes.size() - 5);
+    }
+}
+
+TEST_CASE("P2: each limit of the header is kept to the last value it allows") {
+    std::string const json = R"({"__metadata__":{"k":"v"},"e":{"dtype":"F32","shape":[2,0],"data_offsets":[0,0]}})";
+    auto const file = with_header(json, "");
+    nibble::safetensors_limits const exact{json.size(), std::string(R"("data_offsets":[)").size(), 1, 1, 2};
+    CHECK_NOTHROW(nibble::safetensors_file::parse(std::as_bytes(std::span(file)), exact));
+    for (auto const field : {0, 1, 2, 3, 4}) {
+        auto limits = exact;
+        limits.header_bytes -= field == 0;
+        limits.string_bytes -= field == 1;
+        limits.tensors -= field == 2;
+        limits.metadata_pairs -= field == 3;
+        limits.rank -= field == 4;
+        INFO(field);
+        CHECK_THROWS_WITH(nibble::safetensors_file::parse(std::as_bytes(std::span(file)), limits),
+                          Catch::Matchers::ContainsSubstring("limit"));
+    }
 }

@@ -89,13 +89,15 @@ public:
 
     std::span<std::byte const> bytes() const { return bytes_; }
 
-    /// Gives back the memory of the whole pages inside the range; a later access reads the file again.
-    void drop(std::size_t offset, std::size_t count) const {
-        if (mapped_ == nullptr || offset >= bytes_.size())
+    /// Gives back the memory of the whole pages inside `part`, bytes of this file; a later access reads the file again.
+    /// Bytes of another file, or of a file that was read, stay as they are.
+    void drop(std::span<std::byte const> part) const {
+        if (mapped_ == nullptr || part.data() < bytes_.data() ||
+            part.data() + part.size() > bytes_.data() + bytes_.size())
             return;
         auto const page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-        auto const rest = bytes_.size() - offset;
-        auto const end = (offset + (count < rest ? count : rest)) / page * page;
+        auto const offset = static_cast<std::size_t>(part.data() - bytes_.data());
+        auto const end = (offset + part.size()) / page * page;
         auto const begin = (offset + page - 1) / page * page;
         if (begin < end)
             ::madvise(static_cast<char*>(mapped_) + begin, end - begin, MADV_DONTNEED);

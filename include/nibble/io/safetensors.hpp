@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/io/json_position.hpp>
 #include <nibble/numeric/error.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <deque>
-#include <iterator>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <span>
 #include <string>
@@ -21,10 +19,12 @@
 
 namespace nibble {
 
-/// What a reader accepts before it gives up; they keep a hostile header's memory near twice its bytes.
+/// What a reader accepts before it gives up. The defaults keep the memory of a refused header below twice its bytes and
+/// 1 MiB.
 struct safetensors_limits {
     std::uint64_t header_bytes = 100'000'000;
-    std::size_t tensors = 65'536;
+    std::size_t string_bytes = 65'536;  ///< of a name or a metadata text, as written in the header
+    std::size_t tensors = 16'384;
     std::size_t metadata_pairs = 4'096;
     std::size_t rank = 8;
 };
@@ -57,13 +57,6 @@ inline safetensors_dtype const* find_safetensors_dtype(std::string_view name) {
     return at == safetensors_dtypes.end() ? nullptr : &*at;
 }
 
-/// A name fit for one line of an error message.
-inline std::string in_message(std::string_view name) {
-    std::string text(name.substr(0, 80));
-    std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
-    return "'" + text + "'";
-}
-
 /// Bytes of a tensor, or nibble::error where the product overflows or is no whole byte.
 inline std::uint64_t safetensors_bytes(safetensors_entry const& entry) {
     auto const* dtype = find_safetensors_dtype(entry.dtype);
@@ -82,49 +75,22 @@ inline std::uint64_t safetensors_bytes(safetensors_entry const& entry) {
     return bits / 8;
 }
 
-/// Tells the handler how far the lexer has read.
-struct counting_iterator {
-    using iterator_category = std::input_iterator_tag;
-    using value_type = char;
-    using difference_type = std::ptrdiff_t;
-    using pointer = char const*;
-    using reference = char const&;
-    char const* at;
-    char const** seen;
-    reference operator*() const { return *at; }
-    counting_iterator& operator++() {
-        *seen = ++at;
-        return *this;
-    }
-    counting_iterator operator++(int) {
-        auto const old = *this;
-        ++*this;
-        return old;
-    }
-    bool operator==(counting_iterator const& other) const { return at == other.at; }
-    bool operator!=(counting_iterator const& other) const { return at != other.at; }
-};
-
 /// The header's grammar, three levels deep, as a SAX handler of nlohmann::json.
 struct safetensors_header {
-    struct range {
-        std::uint64_t begin = 0, end = 0;
-    };
     enum class level { before, top, metadata, entry, shape, offsets };
 
     safetensors_limits limits;
-    char const* start = nullptr;
-    char const* seen = nullptr;
+    std::span<std::byte const> data;
+    json_position where{};
     std::deque<safetensors_entry> entries{};
-    std::deque<range> ranges{};
     std::deque<std::pair<std::string, std::string>> metadata{};
     level at = level::before;
     std::string field{};
     bool has_metadata = false, has_dtype = false, has_shape = false, has_offsets = false;
-    std::size_t offsets_read = 0;
+    std::vector<std::uint64_t> numbers{};  // of the array being read
 
     [[noreturn]] void fail(std::string const& what) const {
-        auto text = "safetensors: " + what + " at byte " + std::to_string(8 + (seen - start));
+        auto text = "safetensors: " + what + " at byte " + std::to_string(8 + where.offset());
         if (at >= level::entry)
             text += " in tensor " + in_message(entries.back().name);
         throw error(text + "; the file is damaged or not safetensors");
@@ -136,15 +102,13 @@ struct safetensors_header {
     bool number_float(double, std::string const&) { fail("a number that is no integer below 2^64"); }
     bool binary(std::vector<std::uint8_t>&) { fail("unexpected binary"); }
     bool number_unsigned(std::uint64_t value) {
-        if (at == level::shape) {
-            if (entries.back().shape.size() >= limits.rank)
-                fail("more dimensions than the limit of " + std::to_string(limits.rank));
-            entries.back().shape.push_back(value);
-        } else if (at == level::offsets && offsets_read < 2) {
-            (offsets_read++ == 0 ? ranges.back().begin : ranges.back().end) = value;
-        } else {
+        if (at != level::shape && at != level::offsets)
             fail("unexpected number");
-        }
+        if (at == level::shape && numbers.size() >= limits.rank)
+            fail("more dimensions than the limit of " + std::to_string(limits.rank));
+        if (at == level::offsets && numbers.size() >= 2)
+            fail("data_offsets needs two numbers");
+        numbers.push_back(value);
         return true;
     }
     bool string(std::string& value) {
@@ -187,9 +151,7 @@ struct safetensors_header {
             if (entries.size() >= limits.tensors)
                 fail("more tensors than the limit of " + std::to_string(limits.tensors));
             entries.push_back({field, {}, {}, {}});
-            ranges.emplace_back();
             has_dtype = has_shape = has_offsets = false;
-            offsets_read = 0;
             at = level::entry;
         } else {
             fail("an object nested too deep");
@@ -206,11 +168,20 @@ struct safetensors_header {
         if (at != level::entry || field == "dtype")
             fail("unexpected array");
         at = field == "shape" ? level::shape : level::offsets;
+        numbers.clear();
         return true;
     }
     bool end_array() {
-        if (at == level::offsets && offsets_read != 2)
-            fail("data_offsets needs two numbers");
+        if (at == level::shape) {
+            entries.back().shape.assign(numbers.begin(), numbers.end());
+        } else {
+            if (numbers.size() != 2)
+                fail("data_offsets needs two numbers");
+            if (numbers[1] < numbers[0] || numbers[1] > data.size())
+                fail("a range that ends before it begins or after the file");
+            entries.back().bytes =
+                data.subspan(static_cast<std::size_t>(numbers[0]), static_cast<std::size_t>(numbers[1] - numbers[0]));
+        }
         at = level::entry;
         return true;
     }
@@ -259,41 +230,37 @@ private:
         auto const* text = reinterpret_cast<char const*>(file.data()) + 8;
         if (length == 0 || *text != '{')
             throw error("safetensors: the header does not begin with '{' at byte 8; the file is not safetensors");
-        detail::safetensors_header header{limits, text, text};
-        if (auto const* nul = static_cast<char const*>(std::memchr(text, 0, length))) {
-            header.seen = nul;
-            header.fail("a NUL");
-        }
-        auto const data = file.subspan(8 + static_cast<std::size_t>(length));
-        nlohmann::json::sax_parse(detail::counting_iterator{text, &header.seen},
-                                  detail::counting_iterator{text + length, &header.seen}, &header);
+        detail::safetensors_header header{limits, file.subspan(8 + static_cast<std::size_t>(length))};
+        parse_json({text, static_cast<std::size_t>(length)}, limits.string_bytes, header);
         refuse_duplicates(header.entries, [](auto const& e) -> std::string const& { return e.name; });
         refuse_duplicates(header.metadata, [](auto const& m) -> std::string const& { return m.first; });
-        place(header, data, 8 + length);
+        check_tiling(header.entries, header.data, 8 + length);
         safetensors_file result;
         result.entries_ = std::move(header.entries);
         result.metadata_ = std::move(header.metadata);
         return result;
     }
 
-    static void place(detail::safetensors_header& header, std::span<std::byte const> data, std::uint64_t base) {
-        auto const& r = header.ranges;
-        std::vector<std::uint32_t> order(r.size());
+    /// The tensors cover the data once, without holes. `base` is where the data begin in the file.
+    static void check_tiling(std::deque<safetensors_entry> const& entries, std::span<std::byte const> data,
+                             std::uint64_t base) {
+        std::vector<std::uint32_t> order(entries.size());
         std::iota(order.begin(), order.end(), 0U);
-        std::sort(order.begin(), order.end(),
-                  [&](auto a, auto b) { return std::pair(r[a].begin, r[a].end) < std::pair(r[b].begin, r[b].end); });
-        std::uint64_t next = 0;
+        std::sort(order.begin(), order.end(), [&](auto a, auto b) {
+            auto const x = entries[a].bytes, y = entries[b].bytes;
+            return std::pair(x.data(), x.size()) < std::pair(y.data(), y.size());
+        });
+        std::size_t next = 0;
         for (auto i : order) {
-            auto& entry = header.entries[i];
+            auto const& entry = entries[i];
             auto const where = " of tensor " + detail::in_message(entry.name) + " ";
-            if (r[i].begin != next || r[i].end < r[i].begin || r[i].end > data.size())
-                throw error("safetensors: the range" + where + "leaves a hole, overlaps or passes the end at byte " +
-                            std::to_string(base + next) + "; the file is cut or damaged");
-            if (detail::safetensors_bytes(entry) != r[i].end - r[i].begin)
+            if (entry.bytes.data() != data.data() + next)
+                throw error("safetensors: the range" + where + "leaves a hole or overlaps another at byte " +
+                            std::to_string(base + next) + "; the file is damaged");
+            if (detail::safetensors_bytes(entry) != entry.bytes.size())
                 throw error("safetensors: the range" + where + "differs from its shape's size at byte " +
                             std::to_string(base + next) + "; the file is damaged");
-            entry.bytes = data.subspan(static_cast<std::size_t>(next), static_cast<std::size_t>(r[i].end - next));
-            next = r[i].end;
+            next += entry.bytes.size();
         }
         if (next != data.size())
             throw error("safetensors: no tensor claims the bytes from byte " + std::to_string(base + next) +
