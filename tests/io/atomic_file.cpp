@@ -55,6 +55,17 @@ TEST_CASE("P23: a file appears whole when it is committed, over an old one too",
     }
 }
 
+TEST_CASE("Bytes that were written can be put right before the file appears", "[io]") {
+    scratch_folder const folder;
+    atomic_file file(folder.path / "model");
+    write_text(file, "length ?, then data");
+    std::string const digit = "4";
+    file.overwrite(7, std::as_bytes(std::span(digit)));
+    write_text(file, " and more");
+    file.commit();
+    CHECK(text_of(folder.path / "model") == "length 4, then data and more");
+}
+
 TEST_CASE("P23: a file that is abandoned leaves nothing, and the old one as it was", "[io]") {
     scratch_folder const folder;
     fs::path const path = folder.path / "model";

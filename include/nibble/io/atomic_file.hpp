@@ -41,16 +41,15 @@ public:
 
     /// Appends. Throws nibble::error, for example for a full disk.
     void write(std::span<std::byte const> bytes) {
-        while (!bytes.empty()) {
-            ssize_t const written = ::write(descriptor_, bytes.data(), bytes.size());
-            if (written < 0) {
-                if (errno == EINTR) {
-                    continue;
-                }
-                fail("write");
-            }
-            bytes = bytes.subspan(static_cast<std::size_t>(written));
-        }
+        write_all(bytes, [&](auto left) { return ::write(descriptor_, left.data(), left.size()); });
+    }
+
+    /// Puts `bytes` in the place of those at `offset`, which have been written before.
+    void overwrite(std::size_t offset, std::span<std::byte const> bytes) {
+        write_all(bytes, [&](auto left) {
+            auto const at = static_cast<off_t>(offset + bytes.size() - left.size());
+            return ::pwrite(descriptor_, left.data(), left.size(), at);
+        });
     }
 
     /// The file has its name and is on the disk when this returns; nothing can be written any more.
@@ -77,6 +76,21 @@ public:
     }
 
 private:
+    /// some(left) writes a part of what is left and says how many bytes.
+    template <class F>
+    void write_all(std::span<std::byte const> left, F const& some) {
+        while (!left.empty()) {
+            ssize_t const written = some(left);
+            if (written < 0) {
+                if (errno == EINTR) {
+                    continue;
+                }
+                fail("write");
+            }
+            left = left.subspan(static_cast<std::size_t>(written));
+        }
+    }
+
     [[noreturn]] void fail(char const* what) {
         std::string const reason = std::generic_category().message(errno);
         abandon();

@@ -54,6 +54,7 @@ public:
     std::span<gguf_tensor const> tensors() const { return tensors_; }
     std::span<gguf_value const> metadata() const { return pairs_; }
     mapped_file const& source() const { return source_; }
+    std::span<std::byte const> bytes() const { return bytes_; }
     std::uint64_t alignment() const { return alignment_; }
 
     gguf_value const* find(std::string_view key) const { return look_up(pairs_, by_key_, &gguf_value::key, key); }
