@@ -22,9 +22,13 @@ set(tested_elsewhere
   scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp
   tensor/backend.hpp  # cpu{} and cpu{pool}: tests/tensor/thread_pool.cpp
   tensor/line_allocator.hpp tensor/packed_matrix.hpp tensor/packed_view.hpp  # cpu_panel.cpp, packed_tensor.cpp, repack.cpp
+  nn/embedding.hpp    # tests/nn/linear.cpp
+  gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
   io/ggml_q6_k.hpp    # tests/io/ggml_blocks.cpp
   tensor/planes.hpp   # the plan of tensor/cpu_panel.hpp, whose test takes every bit width
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
+  # The verbs of nn/cpu/kernels.inl: tests/nn/cpu/kernels.cpp and every layer's test compare the sets.
+  nn/cpu/scalar.hpp nn/cpu/avx2.hpp nn/cpu/avx512.hpp nn/cpu/layer_kernels.hpp
   gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp gemm/epilogue.hpp
   gemm/int8_activations.hpp
 )

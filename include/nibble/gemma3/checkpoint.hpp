@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/gemma3/configuration_gguf.hpp>
+#include <nibble/gemma3/configuration_json.hpp>
+#include <nibble/gemma3/sentencepiece_model.hpp>
+#include <nibble/gemma3/tensor_names.hpp>
+#include <nibble/gemma3/tokenizer_json.hpp>
+#include <nibble/gemma3/vocabulary_gguf.hpp>
+#include <nibble/io/gguf.hpp>
+#include <nibble/io/mapped_file.hpp>
+#include <nibble/io/safetensors_checkpoint.hpp>
+#include <nibble/io/stored_tensor.hpp>
+#include <nibble/nn/linear.hpp>
+#include <nibble/numeric/error.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nibble::gemma3 {
+
+/// A Gemma 3 in a file, opened and checked but not read: every tensor of the model is there, has its shape and a format
+/// that can be decoded. The values are not looked at.
+class checkpoint {
+public:
+    using tensor_map = model_parameters<stored_tensor, stored_tensor>;
+
+    /// `path` is a GGUF file, or a safetensors file, index or folder with config.json and tokenizer.model or
+    /// tokenizer.json beside it. Throws nibble::error with the file's name for anything else.
+    static checkpoint open(std::filesystem::path const& path, file_mode mode = file_mode::map) {
+        checkpoint result;
+        if (is_gguf(path)) {
+            result.gguf_ = std::make_shared<gguf_file>(gguf_file::open(path, {}, mode));
+            result.naming(path, [&] { result.read_gguf(); });
+        } else {
+            result.safetensors_ =
+                std::make_shared<safetensors_checkpoint>(safetensors_checkpoint::open(path, {}, mode));
+            result.naming(path, [&] { result.read_safetensors(); });
+        }
+        return result;
+    }
+
+    configuration const& config() const { return config_; }
+    /// Null where no tokenizer lies beside the safetensors files.
+    nibble::vocabulary const* words() const { return words_ ? &*words_ : nullptr; }
+    /// Ids that end a text or a turn.
+    std::span<std::uint32_t const> end_ids() const { return end_ids_; }
+    /// What the file's recipe says, or int8 where a matrix is quantized and f32 where none is.
+    activation_kind activations() const { return activations_; }
+
+    tensor_map const& tensors() const { return tensors_; }
+    /// The head, where it is not the embedding.
+    stored_tensor const* head() const { return head_ ? &*head_ : nullptr; }
+
+    /// The factors of a norm: 1 + w, which safetensors files hold as w.
+    std::vector<float> norm(stored_tensor const& t) const {
+        std::vector<float> factors(t.columns);
+        with_view<storage_list<>>(t, [&](auto const& view) { decode_row(view, 0, 0, factors); });
+        if (safetensors_ != nullptr) {
+            for (float& factor : factors) {
+                factor += 1.0f;
+            }
+        }
+        return factors;
+    }
+
+    /// Null for safetensors.
+    gguf_file const* gguf() const { return gguf_.get(); }
+
+    /// Gives back the memory that mapped bytes of the file take.
+    void drop(std::span<std::byte const> bytes) const {
+        if (gguf_ != nullptr) {
+            gguf_->source().drop(bytes);
+        } else {
+            safetensors_->drop(bytes);
+        }
+    }
+
+private:
+    static bool is_gguf(std::filesystem::path const& path) {
+        std::error_code none;
+        if (std::filesystem::is_directory(path, none) || path.extension() == ".json" ||
+            path.extension() == ".safetensors") {
+            return false;
+        }
+        return true;  // whatever it is, the reader of GGUF says what is wrong with it
+    }
+
+    template <class F>
+    static void naming(std::filesystem::path const& path, F&& f) {
+        try {
+            f();
+        } catch (error const& e) {
+            throw error(path.string() + ": " + e.what());
+        }
+    }
+
+    template <class Role>
+    static void require_shape(tensor_entry<Role> const& entry, configuration const& c, stored_tensor const& t) {
+        if (t.rows != entry.rows(c) || t.columns != entry.columns(c)) {
+            throw error("tensor '" + t.name + "' is " + std::to_string(t.rows) + " x " + std::to_string(t.columns) +
+                        ", but the configuration asks for " + std::to_string(entry.rows(c)) + " x " +
+                        std::to_string(entry.columns(c)) + "; the file and its metadata do not belong together");
+        }
+        require_format(entry.is_matrix, t);
+    }
+
+    static void require_format(bool is_matrix, stored_tensor const& t) {
+        if (!is_matrix && !t.is_float()) {
+            throw error("tensor '" + t.name + "' is stored as " + t.format() + "; a norm has to be F32, F16 or BF16");
+        }
+        with_view(t, [](auto const&) {});
+    }
+
+    /// Fills tensors_ with what find(entry, layer) gives.
+    template <class Find>
+    void take_tensors(Find&& find) {
+        tensors_.blocks.resize(config_.layers);
+        for_each_parameter(
+            [&](auto const& entry, std::uint32_t layer, stored_tensor& t) {
+                t = find(entry, layer);
+                require_shape(entry, config_, t);
+            },
+            tensors_);
+    }
+
+    void read_gguf() {
+        config_ = configuration_from(*gguf_);
+        take_tensors([&](auto const& entry, std::uint32_t layer) {
+            return stored(*gguf_, gguf_->tensor(gguf_name(entry, layer)));
+        });
+        if (auto const* head = gguf_->find_tensor(gguf_head)) {
+            head_ = stored(*gguf_, *head);
+            require_shape(token_embd_entry, config_, *head_);
+        }
+        words_ = vocabulary_from(*gguf_);
+        if (words_->size() != config_.vocabulary) {
+            throw error("the vocabulary has " + std::to_string(words_->size()) + " pieces and the embedding " +
+                        std::to_string(config_.vocabulary) + " rows; both must be equal");
+        }
+        take_end_ids({});
+        activations_ = by_format();
+        if (auto const* recipe = gguf_->find("nibble.recipe")) {
+            std::string_view const text = recipe->as_string();
+            if (auto const at = text.find("activations="); at != text.npos) {
+                auto const word = text.substr(at + 12);
+                activations_ = parse_activation_kind(word.substr(0, std::min(word.find(' '), word.size())));
+            }
+        }
+    }
+
+    void read_safetensors() {
+        auto const& folder = safetensors_->folder();
+        mapped_file const json(folder / "config.json", file_mode::read);
+        auto const stated = parse_json_fields(json.bytes());
+        config_ = configuration_from(stated);
+        read_vocabulary(folder);
+        std::size_t const rows = config_.vocabulary;
+        if (words_ && words_->size() < rows) {
+            config_.vocabulary = static_cast<std::uint32_t>(words_->size());  // the rows behind it are padding
+        }
+        take_tensors([&](auto const& entry, std::uint32_t layer) {
+            for (auto const& name : hf_names(entry, layer)) {
+                if (auto const* found = safetensors_->find(name)) {
+                    stored_tensor t = stored(*found);
+                    bool const padded = std::string_view(entry.gguf) == token_embd_entry.gguf && t.rows == rows &&
+                                        rows != config_.vocabulary;
+                    if (padded) {
+                        t.bytes = t.bytes.first(t.bytes.size() / t.rows * config_.vocabulary);
+                        t.rows = config_.vocabulary;
+                    }
+                    return t;
+                }
+            }
+            throw error("tensor '" + hf_names(entry, layer)[0] + "' is missing");
+        });
+        take_end_ids(eos_ids_from(stated));
+        activations_ = activation_kind::f32;
+    }
+
+    void read_vocabulary(std::filesystem::path const& folder) {
+        std::error_code none;
+        auto const model = folder / "tokenizer.model";
+        auto const json = folder / "tokenizer.json";
+        if (std::filesystem::exists(model, none)) {
+            naming(model, [&] { words_ = parse_sentencepiece_model(mapped_file(model, file_mode::read).bytes()); });
+        } else if (std::filesystem::exists(json, none)) {
+            naming(json, [&] { words_ = parse_tokenizer_json(mapped_file(json, file_mode::read).bytes()); });
+        }
+    }
+
+    void take_end_ids(std::span<std::uint32_t const> stated) {
+        end_ids_.assign(stated.begin(), stated.end());
+        if (words_) {
+            for (auto const id : {words_->options().eos, words_->find("<eos>"), words_->find("<end_of_turn>")}) {
+                if (id) {
+                    end_ids_.push_back(*id);
+                }
+            }
+        }
+        std::sort(end_ids_.begin(), end_ids_.end());
+        end_ids_.erase(std::unique(end_ids_.begin(), end_ids_.end()), end_ids_.end());
+    }
+
+    activation_kind by_format() const {
+        bool quantized = false;
+        for_each_parameter([&](auto const& entry, std::uint32_t,
+                               stored_tensor const& t) { quantized = quantized || (entry.is_matrix && !t.is_float()); },
+                           tensors_);
+        return quantized ? activation_kind::int8 : activation_kind::f32;
+    }
+
+    std::shared_ptr<gguf_file const> gguf_;
+    std::shared_ptr<safetensors_checkpoint const> safetensors_;
+    configuration config_;
+    std::optional<nibble::vocabulary> words_;
+    std::vector<std::uint32_t> end_ids_;
+    activation_kind activations_ = activation_kind::f32;
+    tensor_map tensors_;
+    std::optional<stored_tensor> head_;
+};
+
+}  // namespace nibble::gemma3

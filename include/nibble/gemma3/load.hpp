@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/gemma3/checkpoint.hpp>
+#include <nibble/gemma3/model.hpp>
+#include <nibble/io/stored_tensor.hpp>
+#include <nibble/numeric/error.hpp>
+#include <nibble/tensor/any_weight.hpp>
+#include <nibble/tensor/backend.hpp>
+#include <nibble/tensor/repack.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace nibble::gemma3 {
+
+struct load_options {
+    cpu where{};                                   ///< a pool makes loading faster, not different
+    std::optional<activation_kind> activations{};  ///< instead of what the file asks for
+    bool check_values = true;  ///< refuse scales and float values that are not finite; costs a pass over them
+};
+
+namespace detail {
+
+[[noreturn]] inline void refuse_value(stored_tensor const& t, std::size_t row, char const* what, float value) {
+    throw error("tensor '" + t.name + "' has the " + what + " " + std::to_string(value) + " in row " +
+                std::to_string(row) + "; the file is damaged or the training diverged");
+}
+
+/// Throws nibble::error if rows [begin, end) have a float value, a scale or an offset that is not finite.
+template <class T>
+void require_finite(stored_tensor const& t, dense_view<T> const& view, std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+        for (std::size_t c = 0; c < view.columns(); ++c) {
+            if (float const value = view(row, c); !std::isfinite(value)) {
+                refuse_value(t, row, "value", value);
+            }
+        }
+    }
+}
+
+template <packed_matrix M>
+void require_finite(stored_tensor const& t, M const& view, std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+        for (std::size_t g = 0; g < view.groups(); ++g) {
+            if (auto const scale = static_cast<float>(view.scale(row, g)); !std::isfinite(scale)) {
+                refuse_value(t, row, "scale", scale);
+            }
+            if constexpr (std::is_same_v<typename M::storage::symmetry, asymmetric_offset>) {
+                if (auto const offset = static_cast<float>(view.zero(row, g)); !std::isfinite(offset)) {
+                    refuse_value(t, row, "offset", offset);
+                }
+            }
+        }
+    }
+}
+
+/// Calls f(begin, end) for pieces of the rows of `t`, some MiB and whole panels each, on the threads of `where`.
+template <class F>
+void for_pieces(cpu where, stored_tensor const& t, F&& f) {
+    constexpr std::size_t panel = 16;
+    std::size_t const row_bytes = std::max<std::size_t>(1, t.rows == 0 ? 1 : t.bytes.size() / t.rows);
+    std::size_t const rows = std::max<std::size_t>(1, (std::size_t{4} << 20) / row_bytes / panel) * panel;
+    where.parallel_for((t.rows + rows - 1) / rows, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t piece = begin; piece < end; ++piece) {
+            f(piece * rows, std::min(t.rows, (piece + 1) * rows));
+        }
+    });
+}
+
+/// The part of the bytes of `t` that rows [begin, end) take where rows follow each other.
+inline std::span<std::byte const> bytes_of_rows(stored_tensor const& t, std::size_t begin, std::size_t end) {
+    std::size_t const row = t.rows == 0 ? 0 : t.bytes.size() / t.rows;
+    return t.bytes.subspan(begin * row, (end - begin) * row);
+}
+
+}  // namespace detail
+
+/// Throws nibble::error if a tensor of the checkpoint has a float value, a scale or an offset that is not finite.
+inline void require_finite(cpu where, checkpoint const& file) {
+    auto const check = [&](stored_tensor const& t) {
+        with_view(t, [&](auto const& view) {
+            detail::for_pieces(where, t, [&](std::size_t begin, std::size_t end) {
+                detail::require_finite(t, view, begin, end);
+                file.drop(detail::bytes_of_rows(t, begin, end));
+            });
+        });
+    };
+    for_each_parameter([&](auto const&, std::uint32_t, stored_tensor const& t) { check(t); }, file.tensors());
+    if (file.head() != nullptr) {
+        check(*file.head());
+    }
+}
+
+/// A matrix in the order that the product on the CPU reads. The mapped bytes are given back piece by piece, so that
+/// file and copy never lie in memory together.
+inline any_weight load_weight(checkpoint const& file, stored_tensor const& t, load_options const& options) {
+    any_weight result;
+    with_view(t, [&]<class View>(View const& view) {
+        auto const load = [&](auto panels, auto&& copy) {
+            detail::for_pieces(options.where, t, [&](std::size_t begin, std::size_t end) {
+                if (options.check_values) {
+                    detail::require_finite(t, view, begin, end);
+                }
+                copy(panels, begin / 16, (end + 15) / 16);
+                file.drop(detail::bytes_of_rows(t, begin, end));
+            });
+            result = std::move(panels);
+        };
+        if constexpr (packed_matrix<View>) {
+            load(cpu_panel_weights<typename View::storage>(t.rows, t.columns),
+                 [&](auto& panels, std::size_t begin, std::size_t end) { repack_panels(view, panels, begin, end); });
+        } else {
+            load(dense_panels<typename View::value_type>(t.rows, t.columns),
+                 [&](auto& panels, std::size_t begin, std::size_t end) { panels.set_panels(view.data(), begin, end); });
+        }
+    });
+    return result;
+}
+
+/// The model of a checkpoint. Throws nibble::error for values that are not finite, unless told not to look.
+inline model<> load(checkpoint const& file, load_options const& options = {}) {
+    model<> result;
+    result.config = file.config();
+    result.activations = options.activations.value_or(file.activations());
+    result.end_ids.assign(file.end_ids().begin(), file.end_ids().end());
+    if (file.words() != nullptr) {
+        result.words.emplace(*file.words());
+    }
+    result.parameters.blocks.resize(result.config.layers);
+    for_each_parameter(
+        [&](auto entry, std::uint32_t, auto& parameter, stored_tensor const& t) {
+            if constexpr (entry.is_matrix) {
+                parameter = load_weight(file, t, options);
+            } else {
+                if (options.check_values) {
+                    with_view<storage_list<>>(t, [&](auto const& view) { detail::require_finite(t, view, 0, 1); });
+                }
+                parameter = file.norm(t);
+            }
+        },
+        result.parameters, file.tensors());
+    if (file.head() != nullptr) {
+        result.head = load_weight(file, *file.head(), options);
+    }
+    return result;
+}
+
+/// The model in a file: GGUF, or safetensors with config.json beside it. Throws nibble::error, which names the file.
+inline model<> load(std::filesystem::path const& path, load_options const& options = {}) {
+    auto const file = checkpoint::open(path);
+    try {
+        return load(file, options);
+    } catch (error const& e) {
+        throw error(path.string() + ": " + e.what());
+    }
+}
+
+}  // namespace nibble::gemma3

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+
+template void nibble::gemma3::forward(nibble::cpu, nibble::gemma3::model<> const&, nibble::gemma3::kv_cache&,
+                                      std::span<std::uint32_t const>, nibble::matrix_view<float>);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/gemma3/forward.hpp>
+#include <nibble/gemma3/load.hpp>
+
+#include <support/golden_model.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+// The kernels of every storage are compiled once, in engine.cpp.
+extern template void nibble::gemma3::forward(nibble::cpu, nibble::gemma3::model<> const&, nibble::gemma3::kv_cache&,
+                                             std::span<std::uint32_t const>, nibble::matrix_view<float>);
+
+/// A folder that is gone with its last owner.
+class scratch_folder {
+public:
+    explicit scratch_folder(std::string const& name)
+        : path_(std::filesystem::temp_directory_path() / ("nibble-" + name + "-" + std::to_string(::getpid()))) {
+        std::filesystem::remove_all(path_);
+        std::filesystem::create_directories(path_);
+    }
+    scratch_folder(scratch_folder const&) = delete;
+    scratch_folder& operator=(scratch_folder const&) = delete;
+    ~scratch_folder() {
+        std::error_code none;
+        std::filesystem::remove_all(path_, none);
+    }
+    std::filesystem::path operator/(std::string const& name) const { return path_ / name; }
+    std::filesystem::path const& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+inline std::vector<std::uint32_t> golden_tokens(golden_model const& golden) {
+    auto const tokens = golden.tokens();
+    return {tokens.begin(), tokens.end()};
+}
+
+/// Σ (a − b)² / Σ b².
+inline double normalized_square_error(nibble::matrix<float> const& a, std::vector<float> const& b) {
+    double error = 0;
+    double power = 0;
+    for (std::size_t i = 0; i < b.size(); ++i) {
+        double const d = static_cast<double>(a.data()[i]) - static_cast<double>(b[i]);
+        error += d * d;
+        power += static_cast<double>(b[i]) * static_cast<double>(b[i]);
+    }
+    return error / power;
+}

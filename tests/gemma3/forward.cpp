@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <cstring>
+#include <fstream>
+
+using namespace nibble;
+
+namespace {
+
+std::string const shared_golden = NIBBLE_SOURCE_DIR "/../shared/golden/";
+
+std::vector<float> floats_of(std::string const& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string const bytes(std::istreambuf_iterator<char>(file), {});
+    std::vector<float> values(bytes.size() / sizeof(float));
+    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+    return values;
+}
+
+gemma3::model<> golden_loaded(golden_model const& golden, scratch_folder const& folder) {
+    golden.write(folder.path());
+    return gemma3::load(folder.path());
+}
+
+std::vector<std::uint32_t> greedy(gemma3::model<> const& m, std::span<std::uint32_t const> prompt, std::size_t count) {
+    gemma3::kv_cache cache(m.config, prompt.size() + count, 32);
+    matrix<float> logits(1, m.config.vocabulary);
+    gemma3::forward(cpu{}, m, cache, prompt, logits);
+    std::vector<std::uint32_t> ids;
+    while (ids.size() < count) {
+        auto const row = logits.row(0);
+        ids.push_back(static_cast<std::uint32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+        gemma3::forward(cpu{}, m, cache, std::span(&ids.back(), 1), logits);
+    }
+    return ids;
+}
+
+bool same_bits(matrix<float> const& a, matrix<float> const& b) {
+    return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("logits and greedy ids are those of the reference implementation in float64", "[gemma3]") {
+    golden_model const golden(GENERATE(as<std::string>{}, "gemma3-tiny", "gemma3-tiny-rope8"));
+    scratch_folder const folder("golden");
+    auto const m = golden_loaded(golden, folder);
+    auto const tokens = golden_tokens(golden);
+    REQUIRE(tokens.size() > m.config.window);
+    // A product of k terms in f32 errs by some sqrt(k) · 2^-24 of its size, about 5e-7 for k = 96; 8 layers of 9 such
+    // steps, squared, stay below 1e-10 with room for the amplification of the residual stream.
+    CHECK(normalized_square_error(gemma3::logits(cpu{}, m, tokens), golden.logits()) < 1e-10);
+    auto const expected = golden.greedy();
+    auto const ids = greedy(m, std::span(tokens).first(8), expected.size());
+    CHECK(std::equal(ids.begin(), ids.end(), expected.begin(), expected.end(),
+                     [](std::uint32_t a, std::int32_t b) { return a == static_cast<std::uint32_t>(b); }));
+}
+
+TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma3]") {
+    golden_model const golden("gemma3-tiny-rope8");
+    scratch_folder const folder("batches");
+    auto m = golden_loaded(golden, folder);
+    m.activations = GENERATE(activation_kind::f32, activation_kind::bf16);
+    auto const tokens = golden_tokens(golden);
+    auto const expected = gemma3::logits(cpu{}, m, tokens);
+    for (std::size_t const batch : {1u, 3u, 16u, 39u}) {
+        thread_pool pool(batch % 8 + 1);
+        gemma3::kv_cache cache(m.config, tokens.size(), batch);
+        matrix<float> logits(tokens.size(), m.config.vocabulary);
+        gemma3::forward(cpu{pool}, m, cache, tokens, logits);
+        CHECK(same_bits(logits, expected));
+        gemma3::kv_cache again(m.config, tokens.size(), batch);
+        matrix<float> last(2, m.config.vocabulary);
+        gemma3::forward(cpu{pool}, m, again, tokens, last);  // only the logits of the last two tokens
+        CHECK(std::memcmp(last.data(), expected.row(tokens.size() - 2).data(), 2 * last.columns() * 4) == 0);
+    }
+}
+
+TEST_CASE("ids outside the vocabulary and texts longer than the context are refused", "[gemma3]") {
+    golden_model const golden("gemma3-tiny");
+    scratch_folder const folder("refused");
+    auto const m = golden_loaded(golden, folder);
+    gemma3::kv_cache cache(m.config, 4, 4);
+    matrix<float> logits(1, m.config.vocabulary);
+    CHECK_THROWS_AS(gemma3::forward(cpu{}, m, cache, std::vector<std::uint32_t>{1, 320}, logits), error);
+    CHECK_THROWS_AS(gemma3::forward(cpu{}, m, cache, std::vector<std::uint32_t>(5, 1), logits), error);
+    CHECK(cache.length() == 0);
+    gemma3::forward(cpu{}, m, cache, std::vector<std::uint32_t>(4, 1), logits);
+    CHECK_THROWS_AS(gemma3::forward(cpu{}, m, cache, std::vector<std::uint32_t>{1}, logits), error);
+}
+
+TEST_CASE("every shared golden: logits, greedy ids, and llama.cpp's logits within its own error", "[gemma3]") {
+    struct golden_file {
+        char const* name;
+        double llama_error;  // f32: GELU through f16; bf16 and quantized: activations rounded to 8 bits
+    };
+    auto const [name, llama_error] = GENERATE(values<golden_file>({{"tiny-a-f32", 1e-6},
+                                                                   {"tiny-a-bf16", 1e-4},
+                                                                   {"tiny-a-q8_0", 2e-3},
+                                                                   {"tiny-a-q4_0", 2e-3},
+                                                                   {"tiny-c-f32", 1e-6},
+                                                                   {"tiny-c-q4_0", 2e-3}}));
+    std::string const file = shared_golden + "llama.cpp/" + name;
+    if (!std::filesystem::exists(file + ".gguf")) {
+        SKIP("no folder of shared goldens");
+    }
+    INFO(name);
+    std::vector<std::uint32_t> tokens;
+    std::ifstream list(shared_golden + "llama.cpp/tokens-a.txt");
+    for (std::uint32_t id = 0; list >> id;) {
+        tokens.push_back(id);
+    }
+    REQUIRE(tokens.size() == 64);
+    auto m = gemma3::load(file + ".gguf");
+    CHECK(normalized_square_error(gemma3::logits(cpu{}, m, tokens), floats_of(file + ".logits.f32")) < llama_error);
+    m.activations = activation_kind::f32;
+    CHECK(normalized_square_error(gemma3::logits(cpu{}, m, tokens),
+                                  floats_of(shared_golden + "exact/" + name + ".logits.f32")) < 1e-10);
+    std::ifstream ids(shared_golden + "exact/" + name + ".greedy.txt");
+    std::vector<std::uint32_t> expected(64);
+    for (auto& id : expected) {
+        ids >> id;
+    }
+    REQUIRE(ids);
+    CHECK(greedy(m, std::span(tokens).first(8), 64) == expected);
+}
