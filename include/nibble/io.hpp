@@ -8,6 +8,7 @@
 #include <nibble/io/ggml_q6_k.hpp>               // Q6_K as a packed matrix
 #include <nibble/io/ggml_type.hpp>               // ids, block sizes and names of ggml's tensor types
 #include <nibble/io/gguf.hpp>                    // GGUF v2 and v3: metadata and tensors of a file
+#include <nibble/io/gguf_checksum.hpp>           // whether a GGUF file is whole
 #include <nibble/io/gguf_value.hpp>              // one metadata value
 #include <nibble/io/gguf_writer.hpp>             // GGUF v3, written in a stream
 #include <nibble/io/json_fields.hpp>             // JSON as a bounded table of values
@@ -17,3 +18,4 @@
 #include <nibble/io/safetensors_checkpoint.hpp>  // one file, or shards with their index
 #include <nibble/io/safetensors_writer.hpp>      // safetensors, written in a stream
 #include <nibble/io/stored_tensor.hpp>           // a matrix of a file, as values or codes
+#include <nibble/io/xxh64.hpp>                   // XXH64

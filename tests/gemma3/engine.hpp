@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
-// The kernels of every storage are compiled once, in engine.cpp.
+// What is compiled for every storage is compiled once, in engine.cpp.
+extern template nibble::gemma3::model<> nibble::gemma3::load(nibble::gemma3::checkpoint const&,
+                                                             nibble::gemma3::load_options const&);
 extern template void nibble::gemma3::forward(nibble::cpu, nibble::gemma3::model<> const&, nibble::gemma3::kv_cache&,
                                              std::span<std::uint32_t const>, nibble::matrix_view<float>);
 

@@ -13,6 +13,7 @@
 #include <nibble/io/stored_tensor.hpp>
 #include <nibble/nn/linear.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/scheme/storage_list.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -37,8 +38,10 @@ public:
 
     /// `path` is a GGUF file, or a safetensors file, index or folder with config.json and tokenizer.model or
     /// tokenizer.json beside it. Throws nibble::error with the file's name for anything else.
+    template <class List = known_storages>
     static checkpoint open(std::filesystem::path const& path, file_mode mode = file_mode::map) {
         checkpoint result;
+        result.require_view_ = [](stored_tensor const& t) { with_view<List>(t, [](auto const&) {}); };
         if (is_gguf(path)) {
             result.gguf_ = std::make_shared<gguf_file>(gguf_file::open(path, {}, mode));
             result.naming(path, [&] { result.read_gguf(); });
@@ -106,20 +109,16 @@ private:
     }
 
     template <class Role>
-    static void require_shape(tensor_entry<Role> const& entry, configuration const& c, stored_tensor const& t) {
+    void require_shape(tensor_entry<Role> const& entry, configuration const& c, stored_tensor const& t) const {
         if (t.rows != entry.rows(c) || t.columns != entry.columns(c)) {
             throw error("tensor '" + t.name + "' is " + std::to_string(t.rows) + " x " + std::to_string(t.columns) +
                         ", but the configuration asks for " + std::to_string(entry.rows(c)) + " x " +
                         std::to_string(entry.columns(c)) + "; the file and its metadata do not belong together");
         }
-        require_format(entry.is_matrix, t);
-    }
-
-    static void require_format(bool is_matrix, stored_tensor const& t) {
-        if (!is_matrix && !t.is_float()) {
+        if (!entry.is_matrix && !t.is_float()) {
             throw error("tensor '" + t.name + "' is stored as " + t.format() + "; a norm has to be F32, F16 or BF16");
         }
-        with_view(t, [](auto const&) {});
+        require_view_(t);
     }
 
     /// Fills tensors_ with what find(entry, layer) gives.
@@ -220,6 +219,7 @@ private:
         return quantized ? activation_kind::int8 : activation_kind::f32;
     }
 
+    void (*require_view_)(stored_tensor const&) = nullptr;  ///< throws for a format that cannot be decoded
     std::shared_ptr<gguf_file const> gguf_;
     std::shared_ptr<safetensors_checkpoint const> safetensors_;
     configuration config_;

@@ -4,6 +4,7 @@
 #include <nibble/gemma3/configuration.hpp>
 #include <nibble/gemma3/layer_pattern.hpp>
 #include <nibble/io/gguf.hpp>
+#include <nibble/io/stored_tensor.hpp>
 #include <nibble/numeric/error.hpp>
 
 #include <cstdint>
@@ -100,13 +101,13 @@ inline configuration configuration_from(gguf_file const& file) {
     c.rope_base_local = keys.number("rope.freq_base_swa", 1e4f);
     c.rope_factor = keys.number("rope.scaling.factor", 1.0f);
     c.window = keys.count("attention.sliding_window", 0);
-    auto const& embedding = file.tensor("token_embd.weight");
-    if (embedding.rank != 2 || embedding.dims[0] != c.hidden || embedding.dims[1] > (1u << 24)) {
-        throw error("tensor 'token_embd.weight' is " + std::to_string(embedding.dims[1]) + " rows of " +
-                    std::to_string(embedding.dims[0]) + "; it must be a matrix with gemma3.embedding_length, " +
+    auto const embedding = stored(file, file.tensor("token_embd.weight"));
+    if (embedding.columns != c.hidden || embedding.rows > (1u << 24)) {
+        throw error("tensor 'token_embd.weight' is " + std::to_string(embedding.rows) + " rows of " +
+                    std::to_string(embedding.columns) + "; it must be a matrix with gemma3.embedding_length, " +
                     std::to_string(c.hidden) + ", columns and at most 2^24 rows");
     }
-    c.vocabulary = static_cast<std::uint32_t>(embedding.dims[1]);
+    c.vocabulary = static_cast<std::uint32_t>(embedding.rows);
     c.query_pre_attn_scalar = 1;  // derived below, from values that are valid
     validate(c);
 

@@ -74,21 +74,16 @@ void for_pieces(cpu where, stored_tensor const& t, F&& f) {
     });
 }
 
-/// The part of the bytes of `t` that rows [begin, end) take where rows follow each other.
-inline std::span<std::byte const> bytes_of_rows(stored_tensor const& t, std::size_t begin, std::size_t end) {
-    std::size_t const row = t.rows == 0 ? 0 : t.bytes.size() / t.rows;
-    return t.bytes.subspan(begin * row, (end - begin) * row);
-}
-
 }  // namespace detail
 
 /// Throws nibble::error if a tensor of the checkpoint has a float value, a scale or an offset that is not finite.
-inline void require_finite(cpu where, checkpoint const& file) {
+template <class List = known_storages>
+void require_finite(cpu where, checkpoint const& file) {
     auto const check = [&](stored_tensor const& t) {
-        with_view(t, [&](auto const& view) {
+        with_view<List>(t, [&](auto const& view) {
             detail::for_pieces(where, t, [&](std::size_t begin, std::size_t end) {
                 detail::require_finite(t, view, begin, end);
-                file.drop(detail::bytes_of_rows(t, begin, end));
+                file.drop(t.bytes_of_rows(begin, end));
             });
         });
     };
@@ -100,16 +95,17 @@ inline void require_finite(cpu where, checkpoint const& file) {
 
 /// A matrix in the order that the product on the CPU reads. The mapped bytes are given back piece by piece, so that
 /// file and copy never lie in memory together.
-inline any_weight load_weight(checkpoint const& file, stored_tensor const& t, load_options const& options) {
-    any_weight result;
-    with_view(t, [&]<class View>(View const& view) {
+template <class List = known_storages>
+any_weight_of<List> load_weight(checkpoint const& file, stored_tensor const& t, load_options const& options) {
+    any_weight_of<List> result;
+    with_view<List>(t, [&]<class View>(View const& view) {
         auto const load = [&](auto panels, auto&& copy) {
             detail::for_pieces(options.where, t, [&](std::size_t begin, std::size_t end) {
                 if (options.check_values) {
                     detail::require_finite(t, view, begin, end);
                 }
                 copy(panels, begin / 16, (end + 15) / 16);
-                file.drop(detail::bytes_of_rows(t, begin, end));
+                file.drop(t.bytes_of_rows(begin, end));
             });
             result = std::move(panels);
         };
@@ -125,8 +121,9 @@ inline any_weight load_weight(checkpoint const& file, stored_tensor const& t, lo
 }
 
 /// The model of a checkpoint. Throws nibble::error for values that are not finite, unless told not to look.
-inline model<> load(checkpoint const& file, load_options const& options = {}) {
-    model<> result;
+template <class List = known_storages>
+model<any_weight_of<List>> load(checkpoint const& file, load_options const& options = {}) {
+    model<any_weight_of<List>> result;
     result.config = file.config();
     result.activations = options.activations.value_or(file.activations());
     result.end_ids.assign(file.end_ids().begin(), file.end_ids().end());
@@ -137,7 +134,7 @@ inline model<> load(checkpoint const& file, load_options const& options = {}) {
     for_each_parameter(
         [&](auto entry, std::uint32_t, auto& parameter, stored_tensor const& t) {
             if constexpr (entry.is_matrix) {
-                parameter = load_weight(file, t, options);
+                parameter = load_weight<List>(file, t, options);
             } else {
                 if (options.check_values) {
                     with_view<storage_list<>>(t, [&](auto const& view) { detail::require_finite(t, view, 0, 1); });
@@ -147,16 +144,18 @@ inline model<> load(checkpoint const& file, load_options const& options = {}) {
         },
         result.parameters, file.tensors());
     if (file.head() != nullptr) {
-        result.head = load_weight(file, *file.head(), options);
+        result.head = load_weight<List>(file, *file.head(), options);
     }
     return result;
 }
 
-/// The model in a file: GGUF, or safetensors with config.json beside it. Throws nibble::error, which names the file.
-inline model<> load(std::filesystem::path const& path, load_options const& options = {}) {
-    auto const file = checkpoint::open(path);
+/// The model in a file: GGUF, or safetensors with config.json beside it. `List` names the storages that its matrices
+/// may have, append<known_storages, storage_of<S>> for one of your own. Throws nibble::error, which names the file.
+template <class List = known_storages>
+model<any_weight_of<List>> load(std::filesystem::path const& path, load_options const& options = {}) {
+    auto const file = checkpoint::open<List>(path);
     try {
-        return load(file, options);
+        return load<List>(file, options);
     } catch (error const& e) {
         throw error(path.string() + ": " + e.what());
     }

@@ -34,6 +34,12 @@ struct stored_tensor {
     std::optional<scheme_info> scheme;  ///< of raw planes, in the order of packed_layout
 
     bool is_float() const { return type == "F32" || type == "F16" || type == "BF16"; }
+    /// The bytes of rows [begin, end), for giving them back when they are used up. Of raw planes these are other rows,
+    /// which are read again where they are still wanted.
+    std::span<std::byte const> bytes_of_rows(std::size_t begin, std::size_t end) const {
+        std::size_t const row = rows == 0 ? 0 : bytes.size() / rows;
+        return bytes.subspan(begin * row, (end - begin) * row);
+    }
     std::string format() const { return scheme ? to_string(*scheme) : std::string(type); }
 };
 

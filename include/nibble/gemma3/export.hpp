@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/gemma3/configuration_gguf.hpp>
+#include <nibble/gemma3/tensor_names.hpp>
+#include <nibble/gemma3/vocabulary_gguf.hpp>
+#include <nibble/io/ggml_blocks.hpp>
+#include <nibble/io/gguf_value.hpp>
+#include <nibble/io/gguf_writer.hpp>
+#include <nibble/io/stored_tensor.hpp>
+#include <nibble/nn/recipe.hpp>
+#include <nibble/numeric/error.hpp>
+#include <nibble/quantize/quantize.hpp>
+#include <nibble/tensor/backend.hpp>
+#include <nibble/tensor/matrix.hpp>
+#include <nibble/tensor/packed_tensor.hpp>
+#include <nibble/tensor/packed_view.hpp>
+#include <nibble/tensor/planes.hpp>
+#include <nibble/tensor/tensor_bytes.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace nibble::gemma3 {
+
+/// A head that is not the embedding, behind all other tensors of a GGUF file.
+inline constexpr embedding_entry output_entry{"output", "lm_head", false, extent::vocabulary, extent::hidden};
+
+struct export_options {
+    std::string name{};                   ///< general.name; left out where empty
+    std::span<gguf_value const> pairs{};  ///< more metadata, for example tokenizer.chat_template of the source
+    bool untied_head = false;             ///< also write output_entry, stored as the embedding is
+    /// Bytes of tensors made so far and in all, after every few MiB. What it throws ends the export; no file appears.
+    std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
+};
+
+struct export_statistics {
+    std::map<std::string, std::uint64_t, std::less<>> tensor_bytes{};  ///< by format: ggml's name or the scheme's text
+    std::uint64_t file_bytes = 0;
+    std::size_t underflowed_groups = 0;  ///< as in quantize_statistics
+};
+
+/// The text of `nibble.recipe`: "embedding=int3.g64 attention=int3.g64 mlp=int3.g64 activations=int8 kv_cache=f32".
+inline std::string recipe_text(recipe_info const& info) {
+    return "embedding=" + info.embedding + " attention=" + info.attention + " mlp=" + info.mlp +
+           " activations=" + info.activations + " kv_cache=" + info.kv_cache;
+}
+
+namespace detail {
+
+/// How a choice of a recipe lies in a GGUF file: as ggml's type, or as raw planes where ggml has none.
+template <class T>
+struct tensor_format {
+    static constexpr std::string_view ggml = [] {
+        if constexpr (quantization_scheme<T>) {
+            return ggml_name_of<storage_of<T>>;
+        } else {
+            return std::same_as<T, float> ? "F32" : std::same_as<T, f16> ? "F16" : "BF16";
+        }
+    }();
+    static constexpr bool is_planes = ggml.empty();
+
+    static std::string text() { return is_planes ? choice_name<T>() : std::string(ggml); }
+
+    /// The value of general.file_type, which is for files of ggml's types.
+    static constexpr std::optional<std::uint32_t> file_type() {
+        using row = std::pair<std::string_view, std::uint32_t>;
+        for (auto const& [name, number] : {row{"F32", 0}, row{"F16", 1}, row{"Q4_0", 2}, row{"Q4_1", 3}, row{"Q8_0", 7},
+                                           row{"Q5_0", 8}, row{"Q5_1", 9}, row{"BF16", 32}}) {
+            if (name == ggml) {
+                return number;
+            }
+        }
+        return {};
+    }
+};
+
+/// std::type_identity of what a tensor of the role is stored as.
+template <auto Recipe, class Role>
+constexpr auto stored_as(tensor_entry<Role> const&) {
+    if constexpr (is_role<Role>) {
+        using T = scheme_for<Recipe, Role{}>;
+        if constexpr (quantization_scheme<T>) {
+            static_assert(!std::same_as<typename T::granularity, per_tensor>,
+                          "nibble: a model file is quantized row by row, so a recipe to write cannot have per_tensor "
+                          "schemes; use per_channel or per_group<N>");
+        }
+        return std::type_identity<T>{};
+    } else {
+        return std::type_identity<float>{};
+    }
+}
+
+/// f(), whose errors get the tensor's name.
+template <class F>
+auto naming_tensor(std::string const& name, F&& f) {
+    try {
+        return f();
+    } catch (error const& e) {
+        throw error("tensor '" + name + "': " + e.what());
+    }
+}
+
+template <class T>
+void add_tensor(gguf_writer& writer, std::string const& name, std::uint64_t rows, std::uint64_t columns) {
+    if constexpr (tensor_format<T>::is_planes) {
+        std::array<std::int32_t, 2> const shape{static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns)};
+        std::uint64_t const bytes = naming_tensor(name, [&] { return tensor_bytes<T>(rows, columns); });
+        writer.add(scheme_key(name), std::string_view(choice_name<T>()));
+        writer.add(shape_key(name), std::span<std::int32_t const>(shape));
+        writer.add_tensor(name, *find_ggml_type("I8"), std::array{bytes});
+    } else {
+        std::array const dims{columns, rows};
+        bool const is_vector = rows == 1;
+        writer.add_tensor(name, *find_ggml_type(tensor_format<T>::ggml), std::span(dims).first(is_vector ? 1 : 2));
+    }
+}
+
+/// Puts the rows of `part` into those from `first` on of a packed matrix in `bytes`.
+template <class Storage>
+void place_rows(packed_view<Storage> part, std::size_t first, packed_layout<Storage> whole,
+                std::span<std::byte> bytes) {
+    std::byte const* from = part.bytes().data();
+    std::size_t plane_start = 0;
+    auto const place = [&](std::size_t row_bytes) {
+        std::memcpy(bytes.data() + plane_start + first * row_bytes, from, part.rows() * row_bytes);
+        from += part.rows() * row_bytes;
+        plane_start += whole.rows * row_bytes;
+    };
+    for (code_plane const plane : planes_of<Storage::bits>) {
+        place(whole.row_bytes(plane));
+    }
+    place(whole.groups() * sizeof(typename Storage::scale_type));
+    if constexpr (packed_layout<Storage>::has_zero) {
+        place(whole.groups() * sizeof(typename Storage::zero_type));
+    }
+}
+
+/// Streams the tensors of a file in their order: rows in, bytes out.
+class tensor_stream {
+public:
+    using fill_rows = std::function<void(std::size_t first, matrix<float>& chunk)>;
+
+    tensor_stream(cpu where, gguf_writer& writer, export_options const& options)
+        : where_(where), writer_(writer), options_(options) {}
+
+    /// The next tensor, whose rows are what fill(first row, chunk) leaves in the chunk. Raw planes are in memory whole
+    /// before they are written, all else in pieces.
+    template <class T>
+    void write(std::string const& name, std::size_t rows, std::size_t columns, fill_rows const& fill) {
+        auto const tensor_bytes = static_cast<std::size_t>(nibble::tensor_bytes<T>(rows, columns));
+        std::size_t const row_bytes = tensor_bytes / rows;
+        std::size_t const chunk_rows = std::max<std::size_t>(1, chunk_elements / columns);
+        std::size_t const threads = where_.pool == nullptr ? 1 : where_.pool->size();
+        std::size_t const wave = std::min(rows, 4 * threads * chunk_rows);  // a thread of the pool takes four pieces
+        std::vector<std::byte> bytes(tensor_format<T>::is_planes ? tensor_bytes : wave * row_bytes);
+        for (std::size_t first = 0; first < rows; first += wave) {
+            std::size_t const count = std::min(wave, rows - first);
+            where_.parallel_for((count + chunk_rows - 1) / chunk_rows, [&](std::size_t begin, std::size_t end) {
+                for (std::size_t row = begin * chunk_rows; row < std::min(count, end * chunk_rows); row += chunk_rows) {
+                    matrix<float> chunk(std::min(chunk_rows, count - row), columns);
+                    fill(first + row, chunk);
+                    require_finite(name, first + row, chunk);
+                    if constexpr (tensor_format<T>::is_planes) {
+                        place_rows<storage_of<T>>(quantized<T>(name, chunk), first + row, {rows, columns}, bytes);
+                    } else {
+                        put_rows<T>(name, first + row, chunk, std::span(bytes).subspan(row * row_bytes));
+                    }
+                }
+            });
+            if constexpr (!tensor_format<T>::is_planes) {
+                writer_.write(std::span(bytes).first(count * row_bytes));
+            }
+            report(done_ + (first + count) * row_bytes);
+        }
+        if constexpr (tensor_format<T>::is_planes) {
+            writer_.write(bytes);
+        }
+        done_ += tensor_bytes;
+        statistics_.tensor_bytes[tensor_format<T>::text()] += tensor_bytes;
+    }
+
+    export_statistics statistics() const {
+        auto result = statistics_;
+        result.file_bytes = writer_.file_bytes();
+        result.underflowed_groups = underflowed_;
+        return result;
+    }
+
+private:
+    static constexpr std::size_t chunk_elements = std::size_t{1} << 17;
+
+    static void require_finite(std::string const& name, std::size_t first, matrix<float> const& chunk) {
+        for (std::size_t row = 0; row < chunk.rows(); ++row) {
+            for (std::size_t column = 0; column < chunk.columns(); ++column) {
+                if (float const value = chunk(row, column); !std::isfinite(value)) {
+                    refuse(name, first + row, column, value, "mend the source, or the training that made it");
+                }
+            }
+        }
+    }
+    [[noreturn]] static void refuse(std::string const& name, std::size_t row, std::size_t column, float value,
+                                    std::string const& what_to_do) {
+        throw error("tensor '" + name + "' has the value " + std::to_string(value) + " at [" + std::to_string(row) +
+                    ", " + std::to_string(column) + "]; " + what_to_do);
+    }
+
+    template <class S>
+    packed_tensor<storage_of<S>> quantized(std::string const& name, matrix<float> const& chunk) {
+        quantize_statistics counted;
+        auto packed = naming_tensor(name, [&] { return quantize<S>(cpu{}, chunk, &counted); });
+        underflowed_ += counted.underflowed_groups;
+        return packed;
+    }
+
+    template <class T>
+    void put_rows(std::string const& name, std::size_t first, matrix<float> const& chunk, std::span<std::byte> to) {
+        if constexpr (quantization_scheme<T>) {
+            auto const packed = quantized<T>(name, chunk);
+            std::size_t const row_bytes = packed.bytes() / packed.rows();
+            for (std::size_t row = 0; row < packed.rows(); ++row) {
+                write_ggml_row(packed, row, to.data() + row * row_bytes);
+            }
+        } else {
+            for (std::size_t row = 0; row < chunk.rows(); ++row) {
+                for (std::size_t column = 0; column < chunk.columns(); ++column) {
+                    float const value = chunk(row, column);
+                    T const stored(value);
+                    if (!std::isfinite(static_cast<float>(stored))) {
+                        refuse(name, first + row, column, value,
+                               "it is beyond the range of " + tensor_format<T>::text() + ", keep it as F32");
+                    }
+                    std::memcpy(to.data() + (row * chunk.columns() + column) * sizeof(T), &stored, sizeof(T));
+                }
+            }
+        }
+    }
+
+    void report(std::uint64_t done) const {
+        if (options_.progress) {
+            options_.progress(done, writer_.data_bytes());
+        }
+    }
+
+    cpu where_;
+    gguf_writer& writer_;
+    export_options const& options_;
+    export_statistics statistics_;
+    std::atomic<std::size_t> underflowed_{0};
+    std::uint64_t done_ = 0;
+};
+
+template <class F>
+void for_each_exported(configuration const& c, bool untied_head, F&& f) {
+    for_each_tensor(c, f);
+    if (untied_head) {
+        f(output_entry, std::uint32_t{0});
+    }
+}
+
+}  // namespace detail
+
+/// Declares the tensors of a model under the recipe, in the order of a file, with the keys that readers need for them.
+template <auto Recipe>
+void add_tensors(gguf_writer& writer, configuration const& c, bool untied_head = false) {
+    bool ggml_quantized = false;
+    detail::for_each_exported(c, untied_head, [&]<class Role>(tensor_entry<Role> const& entry, std::uint32_t layer) {
+        using T = typename decltype(detail::stored_as<Recipe>(entry))::type;
+        ggml_quantized = ggml_quantized || (quantization_scheme<T> && !detail::tensor_format<T>::is_planes);
+        detail::add_tensor<T>(writer, gguf_name(entry, layer), entry.rows(c), entry.columns(c));
+    });
+    if (auto const type = detail::tensor_format<scheme_for<Recipe, role::mlp>>::file_type()) {
+        writer.add("general.file_type", *type);
+    }
+    if (ggml_quantized) {
+        writer.add("general.quantization_version", std::uint32_t{2});
+    }
+}
+
+/// Writes a model as a GGUF file, which appears whole and with a checksum inside, or not at all.
+///   rows    rows(entry, layer, first row, matrix<float>& chunk) fills the chunk, whose size says how many rows from
+///           `first row` on; for a norm the one row of factors 1 + w. Called by several threads of `where` at a time
+///   memory  some MiB; for a scheme that ggml does not name also the packed bytes of one matrix
+///   result  the same bytes for any number of threads
+///   error   nibble::error with the tensor's name for a value that is not finite or not in the range of its type, and
+///           for a shape that a scheme rejects; also where GGUF cannot state the configuration or the disk is full
+template <auto Recipe, class Rows>
+export_statistics write_gguf(cpu where, std::filesystem::path const& path, configuration const& c,
+                             vocabulary const& words, Rows&& rows, export_options const& options = {}) {
+    if (words.size() != c.vocabulary) {
+        throw error("The vocabulary has " + std::to_string(words.size()) + " pieces and the embedding " +
+                    std::to_string(c.vocabulary) + " rows; a model needs one row a piece.");
+    }
+    gguf_writer writer;
+    for_each_key(c, [&](std::string_view key, auto value) { writer.add(key, value); });
+    if (!options.name.empty()) {
+        writer.add("general.name", std::string_view(options.name));
+    }
+    add_vocabulary(writer, words);
+    for (auto const& pair : options.pairs) {
+        writer.add(pair);
+    }
+    writer.add("nibble.format_version", std::uint32_t{1});
+    writer.add("nibble.recipe", std::string_view(recipe_text(info_of<Recipe>())));
+    add_tensors<Recipe>(writer, c, options.untied_head);
+    writer.add_checksum();
+    writer.start(path);
+
+    detail::tensor_stream stream(where, writer, options);
+    detail::for_each_exported(
+        c, options.untied_head, [&]<class Role>(tensor_entry<Role> const& entry, std::uint32_t layer) {
+            using T = typename decltype(detail::stored_as<Recipe>(entry))::type;
+            stream.write<T>(gguf_name(entry, layer), entry.rows(c), entry.columns(c),
+                            [&](std::size_t first, matrix<float>& chunk) { rows(entry, layer, first, chunk); });
+        });
+    writer.commit();
+    return stream.statistics();
+}
+
+}  // namespace nibble::gemma3

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nibble/gemma3/quantize_checkpoint.hpp>
+#include <nibble/gemma3/random_model.hpp>
+#include <nibble/io/gguf_checksum.hpp>
+#include <nibble/nn/recipes.hpp>
+#include <nibble/tensor/thread_pool.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <support/golden_model.hpp>
+
+using namespace nibble;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder of this test's own, removed with all it holds.
+struct scratch_folder {
+    fs::path path;
+    scratch_folder() {
+        std::string name = (fs::temp_directory_path() / "nibble-quantize-XXXXXX").string();
+        path = ::mkdtemp(name.data());
+    }
+    ~scratch_folder() { fs::remove_all(path); }
+};
+
+constexpr gemma3::configuration small{.hidden = 64,
+                                      .layers = 2,
+                                      .heads = 2,
+                                      .kv_heads = 1,
+                                      .head_dim = 32,
+                                      .ffn = 96,
+                                      .vocabulary = 5000,
+                                      .window = 16,
+                                      .context = 64,
+                                      .query_pre_attn_scalar = 32};
+
+gguf_value text_pair(std::string_view key, std::string_view text) {
+    return {key, reinterpret_cast<std::byte const*>(text.data()), text.size(), 0, gguf_type::string, gguf_type::string};
+}
+
+void check_same_tensors(fs::path const& first, fs::path const& second) {
+    auto const a = gguf_file::open(first);
+    auto const b = gguf_file::open(second);
+    CHECK(verify_checksum(a));
+    CHECK(verify_checksum(b));
+    REQUIRE(a.tensors().size() == b.tensors().size());
+    for (auto const& tensor : a.tensors()) {
+        INFO(std::string(tensor.name));
+        CHECK(std::ranges::equal(tensor.bytes, b.tensor(tensor.name).bytes));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("A quantized f32 checkpoint is the file that the model is written to directly", "[gemma3]") {
+    scratch_folder const folder;
+    thread_pool pool(2);
+    gemma3::export_options const untied{.untied_head = true};
+    gemma3::make_model<recipes::f32>(cpu{}, small, 1, folder.path / "f32", untied);
+    auto const source = gemma3::checkpoint::open(folder.path / "f32");
+    REQUIRE(source.head() != nullptr);
+
+    gemma3::make_model<recipes::q4_0>(cpu{}, small, 1, folder.path / "direct", untied);
+    gemma3::quantize_checkpoint<recipes::q4_0>(cpu{pool}, source, folder.path / "quantized");
+    check_same_tensors(folder.path / "direct", folder.path / "quantized");
+
+    gemma3::make_model<recipes::mixed>(cpu{}, small, 1, folder.path / "direct", untied);
+    gemma3::quantize_checkpoint<recipes::mixed>(cpu{}, source, folder.path / "quantized");
+    check_same_tensors(folder.path / "direct", folder.path / "quantized");
+}
+
+TEST_CASE("Raw planes are read back as a model, and over the file that they lie in", "[gemma3]") {
+    scratch_folder const folder;
+    fs::path const path = folder.path / "m";
+    gemma3::make_model<recipes::mixed>(cpu{}, small, 1, path);
+    auto const before = gemma3::checkpoint::open(path);
+    CHECK(before.config() == small);
+    CHECK(before.activations() == activation_kind::int8);
+    CHECK(before.head() == nullptr);
+    gemma3::quantize_checkpoint<recipes::f32>(cpu{}, before, path);
+    auto const after = gemma3::checkpoint::open(path);
+    CHECK(after.activations() == activation_kind::f32);
+    gemma3::for_each_parameter(
+        [&](auto const&, std::uint32_t, stored_tensor const& packed, stored_tensor const& floats) {
+            INFO(packed.name);
+            REQUIRE(floats.format() == "F32");
+            matrix<float> decoded(packed.rows, packed.columns);
+            with_view(packed, [&](auto const& view) {
+                for (std::size_t row = 0; row < packed.rows; ++row) {
+                    decode_row(view, row, 0, decoded.row(row));
+                }
+            });
+            CHECK(std::ranges::equal(floats.bytes,
+                                     std::as_bytes(std::span(decoded.data(), packed.rows * packed.columns))));
+        },
+        before.tensors(), after.tensors());
+}
+
+TEST_CASE("The name and the chat template of a GGUF file are kept unless others are given", "[gemma3]") {
+    scratch_folder const folder;
+    auto const old_template = text_pair("tokenizer.chat_template", "old");
+    auto const new_template = text_pair("tokenizer.chat_template", "new");
+    gemma3::make_model<recipes::f32>(cpu{}, small, 1, folder.path / "m",
+                                     {.name = "old name", .pairs = {&old_template, 1}});
+    auto const source = gemma3::checkpoint::open(folder.path / "m");
+    gemma3::quantize_checkpoint<recipes::f32>(cpu{}, source, folder.path / "kept");
+    auto const kept = gguf_file::open(folder.path / "kept");
+    CHECK(kept.at("general.name").as_string() == "old name");
+    CHECK(kept.at("tokenizer.chat_template").as_string() == "old");
+    gemma3::quantize_checkpoint<recipes::f32>(cpu{}, source, folder.path / "given",
+                                              {.name = "new name", .pairs = {&new_template, 1}});
+    auto const given = gguf_file::open(folder.path / "given");
+    CHECK(given.at("general.name").as_string() == "new name");
+    CHECK(given.at("tokenizer.chat_template").as_string() == "new");
+}
+
+TEST_CASE("P17: a checkpoint without a tokenizer makes no GGUF file", "[gemma3]") {
+    scratch_folder const folder;
+    golden_model("gemma3-tiny").write(folder.path);
+    auto const source = gemma3::checkpoint::open(folder.path);
+    REQUIRE(source.words() == nullptr);
+    CHECK_THROWS_WITH(gemma3::quantize_checkpoint<recipes::f32>(cpu{}, source, folder.path / "m"),
+                      Catch::Matchers::ContainsSubstring("put tokenizer.model or tokenizer.json beside it"));
+    CHECK_FALSE(fs::exists(folder.path / "m"));
+}
