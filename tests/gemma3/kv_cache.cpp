@@ -65,5 +65,6 @@ TEST_CASE("a global layer keeps all positions, a local one the window behind eve
 TEST_CASE("a cache needs room for a token", "[gemma3]") {
     CHECK_THROWS_AS(gemma3::kv_cache(small, 0, 1), error);
     CHECK_THROWS_AS(gemma3::kv_cache(small, 1, 0), error);
+    CHECK_THROWS_AS(gemma3::kv_cache(small, static_cast<std::size_t>(-1), 1), error);
     CHECK(gemma3::kv_cache(small, 2, 100).batch() == 2);
 }

@@ -2,8 +2,18 @@
 #include <nibble/tensor/matrix.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <limits>
+#include <new>
+
+TEST_CASE("P17: memory that is not to be had is a nibble::error with a sentence", "[tensor]") {
+    CHECK_THROWS_WITH(nibble::matrix<float>(std::size_t{1} << 31, std::size_t{1} << 30),
+                      Catch::Matchers::ContainsSubstring("a matrix of 2147483648 x 1073741824"));
+    CHECK_THROWS_WITH(nibble::detail::allocate([] { throw std::bad_alloc(); }, [] { return "a test"; }),
+                      Catch::Matchers::ContainsSubstring("no memory for a test"));
+}
 
 TEST_CASE("a matrix is row-major and starts at zero") {
     nibble::matrix<float> a(2, 3);

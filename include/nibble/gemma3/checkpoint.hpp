@@ -138,7 +138,7 @@ private:
         take_tensors([&](auto const& entry, std::uint32_t layer) {
             return stored(*gguf_, gguf_->tensor(gguf_name(entry, layer)));
         });
-        if (auto const* head = gguf_->find_tensor(gguf_head)) {
+        if (auto const* head = gguf_->find_tensor(gguf_name(output_entry))) {
             head_ = stored(*gguf_, *head);
             require_shape(token_embd_entry, config_, *head_);
         }

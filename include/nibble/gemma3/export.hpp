@@ -39,9 +39,6 @@
 
 namespace nibble::gemma3 {
 
-/// A head that is not the embedding, behind all other tensors of a GGUF file.
-inline constexpr embedding_entry output_entry{"output", "lm_head", false, extent::vocabulary, extent::hidden};
-
 struct export_options {
     std::string name{};                   ///< general.name; left out where empty
     std::span<gguf_value const> pairs{};  ///< more metadata, for example tokenizer.chat_template of the source

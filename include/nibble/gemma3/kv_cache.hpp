@@ -19,19 +19,16 @@ namespace nibble::gemma3 {
 ///   bytes   2 · 4 · key_width · Σ over layers of the positions kept
 class kv_cache {
 public:
-    /// Throws nibble::error where context or batch is 0.
+    /// Throws nibble::error where context or batch is 0, and where there is no memory.
     kv_cache(configuration const& config, std::size_t context, std::size_t batch)
         : kv_heads_(config.kv_heads), head_dim_(config.head_dim), context_(context), batch_(std::min(batch, context)) {
-        if (context == 0 || batch == 0) {
-            throw error("A KV cache needs room for at least one token and batches of at least one.");
+        constexpr std::size_t longest = std::size_t{1} << 30;
+        if (context == 0 || context > longest || batch == 0) {
+            throw error("A KV cache of " + std::to_string(context) + " tokens in batches of " + std::to_string(batch) +
+                        " cannot be; give a context of 1 to 2^30 tokens and batches of at least one.");
         }
-        layers_.reserve(config.layers);
-        for (std::uint32_t i = 0; i < config.layers; ++i) {
-            std::size_t const capacity =
-                config.is_global(i) ? context : std::min(context, std::size_t{config.window} - 1 + batch_);
-            std::size_t const count = capacity * kv_heads_ * head_dim_;
-            layers_.push_back({capacity, std::vector<float>(count), std::vector<float>(count)});
-        }
+        nibble::detail::allocate([&] { allocate(config); },
+                                 [&] { return "a KV cache of " + std::to_string(context) + " tokens"; });
     }
 
     std::size_t context() const { return context_; }
@@ -81,6 +78,16 @@ private:
         std::vector<float> keys;
         std::vector<float> values;
     };
+
+    void allocate(configuration const& config) {
+        layers_.reserve(config.layers);
+        for (std::uint32_t i = 0; i < config.layers; ++i) {
+            std::size_t const capacity =
+                config.is_global(i) ? context_ : std::min(context_, std::size_t{config.window} - 1 + batch_);
+            std::size_t const count = capacity * kv_heads_ * head_dim_;
+            layers_.push_back({capacity, std::vector<float>(count), std::vector<float>(count)});
+        }
+    }
 
     std::size_t kv_heads_;
     std::size_t head_dim_;

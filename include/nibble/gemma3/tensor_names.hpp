@@ -113,8 +113,8 @@ inline constexpr auto block_entries = boost::hana::make_tuple(
     mlp_entry{"ffn_down", "mlp.down_proj", true, extent::hidden, extent::ffn},
     norm_entry{"post_ffw_norm", "post_feedforward_layernorm", true, extent::one, extent::hidden});
 
-/// A head of its own, in a GGUF file whose embedding is not tied.
-inline constexpr std::string_view gguf_head = "output.weight";
+/// A head of its own, in a GGUF file whose embedding is not tied; it is stored as the embedding is.
+inline constexpr embedding_entry output_entry{"output", "lm_head", false, extent::vocabulary, extent::hidden};
 
 /// A name in a GGUF file; `layer` counts from 0 and is not used for a tensor of the whole model.
 template <class Role>
@@ -131,18 +131,6 @@ std::array<std::string, 3> hf_names(tensor_entry<Role> const& entry, std::uint32
     name.append(entry.hf).append(".weight");
     return {"model." + name, "language_model.model." + name, "model.language_model." + name};
 }
-
-/// Whether a safetensors name is of the vision tower or its projector, which a text model has no use for.
-constexpr bool is_vision(std::string_view name) {
-    constexpr std::string_view outer = "model.";
-    if (name.starts_with(outer)) {
-        name.remove_prefix(outer.size());
-    }
-    return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.");
-}
-
-/// Whether a safetensors name is of the head, which some files repeat although it is the embedding.
-constexpr bool is_head(std::string_view name) { return name == "lm_head.weight" || name.ends_with(".lm_head.weight"); }
 
 namespace detail {
 

@@ -36,7 +36,7 @@ class gguf_file {
 public:
     static gguf_file parse(std::span<std::byte const> bytes, gguf_limits const& limits = {}) {
         gguf_file file;
-        file.read(bytes, limits);
+        detail::allocate([&] { file.read(bytes, limits); }, [] { return "the header of a GGUF file"; });
         return file;
     }
     static gguf_file open(std::filesystem::path const& path, gguf_limits const& limits = {},
@@ -44,7 +44,7 @@ public:
         gguf_file file;
         file.source_ = mapped_file(path, mode);
         try {
-            file.read(file.source_.bytes(), limits);
+            detail::allocate([&] { file.read(file.source_.bytes(), limits); }, [] { return "the header of the file"; });
         } catch (error const& e) {
             throw error(path.string() + ": " + e.what());
         }

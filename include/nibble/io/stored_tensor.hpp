@@ -63,6 +63,11 @@ private:
                 f(ggml_blocks<Storage>(t.bytes.data(), t.rows, t.columns));
                 return true;
             }
+        } else if constexpr (std::is_same_v<Storage, ggml_q6_k::storage>) {
+            if (t.type == "Q6_K") {
+                f(ggml_q6_k(t.bytes.data(), t.rows, t.columns));
+                return true;
+            }
         }
         return false;
     }
@@ -108,8 +113,6 @@ void with_view(stored_tensor const& t, F&& f) {
         f(dense_view<f16>(t.bytes.data(), t.rows, t.columns));
     } else if (t.type == "BF16") {
         f(dense_view<bf16>(t.bytes.data(), t.rows, t.columns));
-    } else if (t.type == "Q6_K") {
-        f(ggml_q6_k(t.bytes.data(), t.rows, t.columns));
     } else if (!detail::ggml_storages<List>::visit(t, f)) {
         detail::refuse_format(t);
     }

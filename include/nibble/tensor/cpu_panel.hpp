@@ -100,7 +100,8 @@ public:
         zeros_at_ = layout::round_up(scales_at_ + groups() * layout::rows * sizeof(scale_type), 64);
         std::size_t const zero_bytes = has_zero ? groups() * layout::rows * sizeof(zero_type) : 0;
         panel_bytes_ = layout::round_up(zeros_at_ + zero_bytes, 64);
-        storage_.resize(panels() * panel_bytes_);
+        detail::allocate([&] { storage_.resize(panels() * panel_bytes_); },
+                         [&] { return "packed weights of " + std::to_string(n) + " x " + std::to_string(k); });
     }
 
     std::size_t n() const { return n_; }

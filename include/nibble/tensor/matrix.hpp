@@ -50,9 +50,11 @@ class matrix {
 public:
     matrix() = default;
 
-    /// Throws nibble::error if rows * columns is more than a std::size_t holds.
-    matrix(std::size_t rows, std::size_t columns)
-        : rows_(rows), columns_(columns), elements_(checked_count(rows, columns)) {}
+    /// Throws nibble::error if the elements are more than memory holds.
+    matrix(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {
+        detail::allocate([&] { elements_.resize(checked_count(rows, columns)); },
+                         [&] { return "a matrix of " + std::to_string(rows) + " x " + std::to_string(columns); });
+    }
 
     operator matrix_view<T>() { return {data(), rows_, columns_}; }
     operator matrix_view<T const>() const { return {data(), rows_, columns_}; }

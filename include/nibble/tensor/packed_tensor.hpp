@@ -32,7 +32,8 @@ public:
             throw error("A row of " + std::to_string(columns) + " columns is not a whole number of groups of " +
                         std::to_string(Storage::group) + "; use a scheme with short_group or another group size.");
         }
-        bytes_.resize(layout_.bytes());
+        detail::allocate([&] { bytes_.resize(layout_.bytes()); },
+                         [&] { return "codes of " + std::to_string(rows) + " x " + std::to_string(columns); });
     }
 
     packed_view<Storage> view() const { return {bytes_.data(), layout_.rows, layout_.columns}; }
