@@ -12,4 +12,5 @@
 #include <nibble/numeric/random.hpp>    // counter-based: a function of seed, step, tensor and element
 #include <nibble/numeric/rounding.hpp>  // from a float to an integer
 #include <nibble/numeric/rsqrt.hpp>
+#include <nibble/numeric/stochastic.hpp>  // chance decides, by random bits
 #include <nibble/numeric/tanh.hpp>

@@ -14,7 +14,8 @@
 ///   | range             | full_range, narrow_range                                        | full_range         |
 ///   | granularity       | per_tensor, per_channel, per_token, per_group<N>                | per_channel        |
 ///   | symmetry          | symmetric, asymmetric, asymmetric_offset                        | symmetric          |
-///   | rounding          | round_to_nearest_even and the other modes of numeric            | nearest, ties even |
+///   | rounding          | round_to_nearest_even and the other modes of numeric,           | nearest, ties even |
+///   |                   | stochastic<8 | 16 | 32>, which draws random numbers              |                    |
 ///   | scale type        | scale_as<float | f16 | bf16 | e8m0>                             | bf16               |
 ///   | scale rule        | absmax_over_qmax, absmax_over_half_range, signed_extreme,       | absmax_over_qmax,  |
 ///   |                   | min_max, power_of_two_above                                     | or min_max         |

@@ -192,7 +192,7 @@ TEMPLATE_LIST_TEST_CASE("ggml's presets give the bytes of the package gguf but w
             continue;
         }
         quantize_statistics statistics;
-        auto const packed = quantize<TestType>(cpu{}, row, &statistics);
+        auto const packed = quantize<TestType>(cpu{}, row, {.statistics = &statistics});
         if (statistics.underflowed_groups != 0) {
             // ggml keeps the codes of a scale that it stores as zero; both decode to the offset.
             CHECK(dequantize(cpu{}, packed) == dequantize(cpu{}, theirs));

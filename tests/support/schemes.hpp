@@ -20,4 +20,7 @@ using all_schemes = std::tuple<
     nibble::scheme<nibble::bits<1>, nibble::asymmetric_offset, nibble::per_group<32>>,
     nibble::scheme<nibble::bits<4>, nibble::asymmetric, nibble::per_group<32>, nibble::scale_as<nibble::f16>>,
     nibble::scheme<nibble::bits<8>, nibble::asymmetric, nibble::per_token, nibble::round_down>,
-    nibble::scheme<nibble::bits<3>, nibble::asymmetric_offset, nibble::scale_as<float>, nibble::round_up>>;
+    nibble::scheme<nibble::bits<3>, nibble::asymmetric_offset, nibble::scale_as<float>, nibble::round_up>,
+    nibble::scheme<nibble::bits<4>, nibble::per_group<32>, nibble::stochastic<16>>,
+    nibble::scheme<nibble::bits<8>, nibble::per_token, nibble::narrow_range, nibble::stochastic<8>>,
+    nibble::scheme<nibble::bits<3>, nibble::asymmetric_offset, nibble::per_group<24>, nibble::stochastic<32>>>;

@@ -221,7 +221,7 @@ private:
     template <class S>
     packed_tensor<storage_of<S>> quantized(std::string const& name, matrix<float> const& chunk) {
         quantize_statistics counted;
-        auto packed = naming_tensor(name, [&] { return quantize<S>(cpu{}, chunk, &counted); });
+        auto packed = naming_tensor(name, [&] { return quantize<S>(cpu{}, chunk, {.statistics = &counted}); });
         underflowed_ += counted.underflowed_groups;
         return packed;
     }

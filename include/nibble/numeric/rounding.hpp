@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
 
 #include <concepts>
+#include <cstdint>
 
 namespace nibble {
 
 /// Rounding modes. Each is an empty struct with `round(x)`, the integer chosen for x, as a float; exact for every
 /// finite |x| (values of 2^23 and more are integers already), and `name`, its word in the text of a scheme.
 /// With f = floor(x) and d = x − f, only the rule for d differs; no mode adds 1/2 to x, which would round twice
-/// (x = 0.49999997f).
+/// (x = 0.49999997f). The bodies choose between values instead of branching: a quotient's fraction cannot be predicted.
 ///   when to use which: nearest_even by default (no bias on ties); half_up and nearest_away to match other systems;
 ///   the directed modes for bounds; `stochastic` (random noise decides, E[round(x)] = x) for small updates in training.
 ///   source  IEEE 754-2019, 4.3
@@ -22,17 +24,30 @@ concept rounding_mode = requires(float x) {
 
 namespace detail {
 
-/// Largest integer <= x; x itself when it is an integer, infinite or NaN. Constexpr and without libm.
+/// All ones if `condition`, else zero.
+NIBBLE_HD constexpr std::uint32_t mask_if(bool condition) { return 0u - static_cast<std::uint32_t>(condition); }
+
+/// 1 if `condition`, else 0.
+NIBBLE_HD constexpr float one_if(bool condition) { return float_of(mask_if(condition) & bits_of(1.0f)); }
+
+/// All ones where |x| < 2^23, else zero: a float beyond has no fraction.
+NIBBLE_HD constexpr std::uint32_t fraction_mask(float x) { return mask_if((x > -8388608.0f) & (x < 8388608.0f)); }
+
+/// x without its fraction; x itself when it is an integer, infinite or NaN. Constexpr and without libm.
+NIBBLE_HD constexpr float truncate(float x) {
+    std::uint32_t const mask = fraction_mask(x);
+    auto const truncated = static_cast<float>(static_cast<int>(float_of(bits_of(x) & mask)));
+    return float_of((bits_of(truncated) & mask) | (bits_of(x) & ~mask));
+}
+
+/// Largest integer <= x; x itself when it is an integer, infinite or NaN.
 NIBBLE_HD constexpr float floor(float x) {
-    if (!(x > -8388608.0f && x < 8388608.0f)) {
-        return x;
-    }
-    auto const truncated = static_cast<float>(static_cast<int>(x));
-    return truncated > x ? truncated - 1.0f : truncated;
+    float const truncated = truncate(x);
+    return truncated - one_if(truncated > x);
 }
 
 NIBBLE_HD constexpr bool is_odd(float integer) {
-    return integer > -8388608.0f && integer < 8388608.0f && (static_cast<int>(integer) & 1) != 0;
+    return (static_cast<int>(float_of(bits_of(integer) & fraction_mask(integer))) & 1) != 0;
 }
 
 }  // namespace detail
@@ -43,7 +58,7 @@ struct round_to_nearest_even {
     NIBBLE_HD static constexpr float round(float x) {
         float const f = detail::floor(x);
         float const d = x - f;
-        return d > 0.5f || (d == 0.5f && detail::is_odd(f)) ? f + 1.0f : f;
+        return f + detail::one_if((d > 0.5f) | ((d == 0.5f) & detail::is_odd(f)));
     }
 };
 
@@ -53,7 +68,7 @@ struct round_to_nearest_away {
     NIBBLE_HD static constexpr float round(float x) {
         float const f = detail::floor(x);
         float const d = x - f;
-        return d > 0.5f || (d == 0.5f && f >= 0.0f) ? f + 1.0f : f;
+        return f + detail::one_if((d > 0.5f) | ((d == 0.5f) & (f >= 0.0f)));
     }
 };
 
@@ -62,7 +77,7 @@ struct round_half_up {
     static constexpr char const* name = "half_up";
     NIBBLE_HD static constexpr float round(float x) {
         float const f = detail::floor(x);
-        return x - f >= 0.5f ? f + 1.0f : f;
+        return f + detail::one_if(x - f >= 0.5f);
     }
 };
 
@@ -77,14 +92,14 @@ struct round_up {
     static constexpr char const* name = "ceil";
     NIBBLE_HD static constexpr float round(float x) {
         float const f = detail::floor(x);
-        return f < x ? f + 1.0f : f;
+        return f + detail::one_if(f < x);
     }
 };
 
 /// Toward zero: truncation.
 struct round_toward_zero {
     static constexpr char const* name = "trunc";
-    NIBBLE_HD static constexpr float round(float x) { return x < 0.0f ? round_up::round(x) : detail::floor(x); }
+    NIBBLE_HD static constexpr float round(float x) { return detail::truncate(x); }
 };
 
 /// What C's `(int)(x + Offset + 0.5f)` − Offset does: the sum is rounded to f32 first, then truncated. Exists to

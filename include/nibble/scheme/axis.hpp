@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/rounding.hpp>  // rounding_mode
+#include <nibble/numeric/rounding.hpp>    // rounding_mode
+#include <nibble/numeric/stochastic.hpp>  // random_rounding_mode
 #include <nibble/scheme/info.hpp>
 
 namespace nibble {
 
 /// The decisions that make up a scheme. A policy names its own as `using axis = axis::…`; a rounding mode, which
-/// lives in `numeric` and knows nothing of schemes, is recognised by its concept. `word` is where scheme_info keeps
-/// the policy's name.
+/// lives in `numeric` and knows nothing of schemes, is recognised by one of its concepts. `word` is where scheme_info
+/// keeps the policy's name.
 namespace axis {
 
 /// What the codes are: bits<N>.
@@ -29,7 +30,7 @@ struct symmetry {
     static constexpr auto word = &scheme_info::symmetry;
 };
 
-/// How a quotient becomes an integer: the modes of numeric/rounding.hpp.
+/// How a quotient becomes an integer: the modes of numeric/rounding.hpp and numeric/stochastic.hpp.
 struct rounding {
     static constexpr auto word = &scheme_info::rounding;
 };
@@ -77,8 +78,8 @@ struct axis_lookup<P> {
     using type = typename P::axis;
 };
 
-template <rounding_mode P>
-    requires(!requires { typename P::axis; })
+template <class P>
+    requires(rounding_mode<P> || random_rounding_mode<P>) && (!requires { typename P::axis; })
 struct axis_lookup<P> {
     using type = axis::rounding;
 };

@@ -27,9 +27,10 @@ struct policy_list {};
 using known_policies =
     policy_list<per_tensor, per_token, narrow_range, asymmetric, asymmetric_offset, round_to_nearest_even,
                 round_to_nearest_away, round_half_up, round_down, round_up, round_toward_zero, truncate_after_adding<0>,
-                truncate_after_adding<8>, truncate_after_adding<16>, scale_as<float>, scale_as<f16>, scale_as<bf16>,
-                scale_as<e8m0>, absmax_over_qmax, absmax_over_half_range, signed_extreme, min_max, power_of_two_above,
-                codes_from_unrounded, reciprocal, zero_as_computed, reject_tail>;
+                truncate_after_adding<8>, truncate_after_adding<16>, stochastic<8>, stochastic<16>, stochastic<32>,
+                scale_as<float>, scale_as<f16>, scale_as<bf16>, scale_as<e8m0>, absmax_over_qmax,
+                absmax_over_half_range, signed_extreme, min_max, power_of_two_above, codes_from_unrounded, reciprocal,
+                zero_as_computed, reject_tail>;
 
 /// Puts `word` into the slot of the policy that has it; false if none has it or its slot is not a default any more.
 template <class... Ps>

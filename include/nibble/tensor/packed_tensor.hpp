@@ -68,6 +68,13 @@ public:
             for (std::size_t i = 0; i < from.size();) {
                 std::size_t const column = first + i;
                 unsigned byte = 0;
+                if (column % in_byte == 0 && from.size() - i >= in_byte) {  // a byte of its own
+                    for (std::size_t slot = 0; slot < in_byte; ++slot, ++i) {
+                        byte |= (static_cast<unsigned>(from[i]) >> plane.first_bit & field) << (slot * width);
+                    }
+                    bytes[column / in_byte] = static_cast<std::byte>(byte);
+                    continue;
+                }
                 unsigned mask = 0;
                 for (std::size_t slot = column % in_byte; slot < in_byte && i < from.size(); ++slot, ++i) {
                     byte |= (static_cast<unsigned>(from[i]) >> plane.first_bit & field) << (slot * width);
