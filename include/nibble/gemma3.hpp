@@ -21,6 +21,7 @@
 #include <nibble/gemma3/ledger.hpp>               // what a model costs, as constants
 #include <nibble/gemma3/load.hpp>                 // a model in memory, from a file
 #include <nibble/gemma3/model.hpp>                // a model in memory
+#include <nibble/gemma3/piece_index.hpp>          // from text to id
 #include <nibble/gemma3/quantize_checkpoint.hpp>  // a checkpoint written under another recipe
 #include <nibble/gemma3/random_model.hpp>         // random weights of any size
 #include <nibble/gemma3/random_vocabulary.hpp>    // and a valid vocabulary

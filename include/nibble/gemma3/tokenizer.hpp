@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/gemma3/piece_index.hpp>
 #include <nibble/gemma3/vocabulary.hpp>
 
 #include <algorithm>
@@ -80,14 +81,14 @@ inline std::string unmark_spaces(std::string_view text) {
 ///           the text decodes as a space.
 class tokenizer {
 public:
-    explicit tokenizer(nibble::vocabulary words) : words_(std::move(words)) {
+    explicit tokenizer(nibble::vocabulary words) : words_(std::move(words)), mergeable_(words_.size()) {
         for (std::uint32_t id = 0; id < words_.size(); ++id) {
             auto const kind = words_.kind(id);
             auto const& text = words_.piece(id);
             if (text.empty())
                 continue;
             if (kind == token_kind::normal || kind == token_kind::user_defined)
-                mergeable_.emplace(text, id);
+                mergeable_.add(words_.pieces(), id);
             if (kind != token_kind::user_defined && kind != token_kind::control)
                 continue;
             auto const key = detail::mark_spaces(text);
@@ -116,7 +117,8 @@ public:
     void append(std::vector<std::uint32_t>& ids, std::string_view text, bool parse_special = false) const {
         if (text.empty())
             return;
-        auto const marked = detail::mark_spaces((words_.options().add_space_prefix ? " " : "") + std::string(text));
+        std::string const marked =
+            detail::mark_spaces(words_.options().add_space_prefix ? " " : "").append(detail::mark_spaces(text));
         std::string_view const all = marked;
         std::size_t begin = 0;
         for (std::size_t at = 0; at < all.size();) {
@@ -196,9 +198,8 @@ private:
                 return;
             auto const l = static_cast<std::size_t>(left), r = static_cast<std::size_t>(right);
             std::size_t const bytes = symbols[l].bytes + symbols[r].bytes;
-            if (auto const at = mergeable_.find(std::string(text.substr(symbols[l].begin, bytes)));
-                at != mergeable_.end()) {
-                float const score = words_.score(at->second);
+            if (auto const id = mergeable_.find(words_.pieces(), text.substr(symbols[l].begin, bytes))) {
+                float const score = words_.score(*id);
                 pairs.push({std::isnan(score) ? -std::numeric_limits<float>::infinity() : score, l, r, bytes});
             }
         };
@@ -226,8 +227,8 @@ private:
     }
 
     void emit(std::vector<std::uint32_t>& ids, std::string_view symbol_text) const {
-        if (auto const at = mergeable_.find(std::string(symbol_text)); at != mergeable_.end()) {
-            ids.push_back(at->second);
+        if (auto const id = mergeable_.find(words_.pieces(), symbol_text)) {
+            ids.push_back(*id);
             return;
         }
         for (char const c : symbol_text) {
@@ -242,7 +243,8 @@ private:
     }
 
     nibble::vocabulary words_;
-    std::unordered_map<std::string, std::uint32_t> mergeable_, splitting_;
+    piece_index mergeable_;
+    std::unordered_map<std::string, std::uint32_t> splitting_;
     std::array<std::vector<std::size_t>, 256> lengths_;  // bytes of the splitting pieces by first byte, longest first
 };
 

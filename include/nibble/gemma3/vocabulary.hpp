@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/gemma3/piece_index.hpp>
 #include <nibble/numeric/error.hpp>
 
 #include <array>
@@ -9,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,7 +34,8 @@ class vocabulary {
 public:
     vocabulary(std::vector<std::string> pieces, std::vector<float> scores, std::vector<token_kind> kinds,
                vocabulary_options options = {})
-        : pieces_(std::move(pieces)), scores_(std::move(scores)), kinds_(std::move(kinds)), options_(options) {
+        : pieces_(std::move(pieces)), scores_(std::move(scores)), kinds_(std::move(kinds)), options_(options),
+          ids_(pieces_.size()) {
         if (pieces_.size() != scores_.size() || pieces_.size() != kinds_.size())
             throw error("vocabulary: " + std::to_string(pieces_.size()) + " pieces, " + std::to_string(scores_.size()) +
                         " scores and " + std::to_string(kinds_.size()) + " kinds; give one of each for every id");
@@ -44,7 +45,6 @@ public:
         in_range(options_.eos, "eos");
         in_range(options_.unk, "unk");
         in_range(options_.pad, "pad");
-        ids_.reserve(pieces_.size());
         for (std::size_t i = 0; i < pieces_.size(); ++i)
             add(i);
     }
@@ -56,10 +56,10 @@ public:
     vocabulary_options const& options() const noexcept { return options_; }
 
     /// The first id with this text.
-    std::optional<std::uint32_t> find(std::string const& text) const {
-        auto const at = ids_.find(text);
-        return at == ids_.end() ? std::nullopt : std::optional(at->second);
-    }
+    std::optional<std::uint32_t> find(std::string_view text) const { return ids_.find(pieces_, text); }
+
+    /// All texts, by id.
+    std::vector<std::string> const& pieces() const noexcept { return pieces_; }
 
     /// The id of the byte piece for `value`.
     std::optional<std::uint32_t> byte_id(std::uint8_t value) const noexcept { return bytes_[value]; }
@@ -93,7 +93,7 @@ private:
                         std::to_string(static_cast<int>(kinds_[i])) + "; kinds are 1 to 6");
         if (text == "<start_of_turn>" || text == "<end_of_turn>")
             kinds_[i] = token_kind::control;
-        ids_.emplace(text, id);
+        ids_.add(pieces_, id);
         if (kinds_[i] != token_kind::byte)
             return;
         auto const value = byte_of(text);
@@ -120,7 +120,7 @@ private:
     std::vector<float> scores_;
     std::vector<token_kind> kinds_;
     vocabulary_options options_;
-    std::unordered_map<std::string, std::uint32_t> ids_;
+    piece_index ids_;
     std::array<std::optional<std::uint32_t>, 256> bytes_{};
 };
 

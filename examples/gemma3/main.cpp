@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// gemma3: runs, quantizes and measures Gemma 3 models. This file is its command line.
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <new>
+
+namespace {
+
+using namespace program;
+
+/// A subcommand whose options live as long as the program; what is parsed last runs.
+template <class Options>
+std::pair<CLI::App*, Options&> add_command(CLI::App& app, char const* name, char const* description,
+                                           void (*command)(Options const&)) {
+    auto const options = std::make_shared<Options>();
+    CLI::App* const sub = app.add_subcommand(name, description);
+    sub->callback([options, command] { command(*options); });
+    return {sub, *options};
+}
+
+void add_threads(CLI::App* sub, std::size_t& threads) {
+    sub->add_option("-t,--threads", threads, "Threads; the default is one a hardware thread")
+        ->check(CLI::Range(1, 4096));
+}
+
+void add_model(CLI::App* sub, model_options& options) {
+    sub->add_option("MODEL", options.path,
+                    "GGUF file, or safetensors file, index or folder with config.json and the tokenizer beside it")
+        ->required();
+    add_threads(sub, options.threads);
+    sub->add_option("--activations", options.activations,
+                    "f32, bf16 or int8; the default is what the file's recipe says, else int8 for quantized weights "
+                    "and f32 for float weights");
+}
+
+void add_json(CLI::App* sub, bool& json) { sub->add_flag("--json", json, "Print one JSON value"); }
+
+void add_run(CLI::App& app) {
+    auto [sub, o] = add_command(app, "run", "Answer a prompt, or chat on a terminal", &program::run);
+    add_model(sub, o.model);
+    sub->add_option("--prompt", o.prompt, "The prompt; without it, a chat on a terminal, or what comes through a pipe");
+    sub->add_flag("--raw", o.raw, "Go on from the prompt as it is, without the model's turn template");
+    sub->add_option("--max-tokens", o.max_tokens, "Tokens of an answer")->capture_default_str();
+    sub->add_option("--context", o.context,
+                    "Tokens the model can remember; the default is 4096 or what it was trained for")
+        ->check(CLI::PositiveNumber);
+    sub->add_option("--temperature", o.temperature, "0 takes the most probable token always")->capture_default_str();
+    sub->add_option("--top-k", o.top_k, "Choose among so many tokens; 0: all")->capture_default_str();
+    sub->add_option("--top-p", o.top_p, "of these, among the fewest that have this probability together")
+        ->capture_default_str();
+    sub->add_option("--min-p", o.min_p, "of these, among those at least so probable, relative to the most probable")
+        ->capture_default_str();
+    sub->add_option("--seed", o.seed, "The same seed gives the same text; the default is another one each time");
+    add_json(sub, o.json);
+}
+
+void add_recipes(CLI::App& app) {
+    auto [sub, o] = add_command(app, "recipes", "Print the table of recipes", &program::recipes);
+    add_json(sub, o.json);
+}
+
+void add_inspect(CLI::App& app) {
+    auto [sub, o] = add_command(app, "inspect", "Say what is in a file, and whether it is sound", &program::inspect);
+    sub->add_option("FILE", o.path, "GGUF file, or safetensors file, index or folder")->required();
+    sub->add_option(
+           "--stage", o.stage,
+           "container: the file can be read; model: and is a Gemma 3; data: and its values are finite, its checksum "
+           "right if it has one")
+        ->capture_default_str();
+    add_json(sub, o.json);
+}
+
+void add_tokenize(CLI::App& app) {
+    auto [sub, o] = add_command(
+        app, "tokenize", "Print the ids of a text; control pieces in it, such as <end_of_turn>, become their ids",
+        &program::tokenize);
+    sub->add_option("MODEL", o.path, "The model whose tokenizer it is")->required();
+    sub->add_option("--text", o.text, "File with the text, - for the standard input")->required();
+}
+
+void add_logits(CLI::App& app) {
+    auto [sub, o] = add_command(app, "logits", "Write the logits of every position", &program::logits);
+    add_model(sub, o.model);
+    sub->add_option("--tokens", o.tokens, "File with decimal ids, - for the standard input")->required();
+    sub->add_option("--out", o.out, "File for little-endian f32, a row of the vocabulary's size for each position")
+        ->required();
+}
+
+void add_generate(CLI::App& app) {
+    auto [sub, o] = add_command(app, "generate", "Print the most probable ids after some tokens", &program::generate);
+    add_model(sub, o.model);
+    sub->add_option("--tokens", o.tokens, "File with decimal ids, - for the standard input")->required();
+    sub->add_option("--first", o.first, "Tokens to take from the file")->required();
+    sub->add_option("--count", o.count, "Ids to print; an id that ends a text does not end them")->required();
+}
+
+void add_quantize(CLI::App& app) {
+    auto [sub, o] = add_command(app, "quantize", "Store a model under a recipe, as GGUF", &program::quantize);
+    sub->add_option("IN", o.in, "GGUF file, or safetensors file, index or folder")->required();
+    sub->add_option("OUT", o.out, "GGUF file to write")->required();
+    sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`")->required();
+    add_threads(sub, o.threads);
+    add_json(sub, o.json);
+}
+
+void add_perplexity(CLI::App& app) {
+    auto [sub, o] = add_command(app, "perplexity", "Measure how well a model predicts a text", &program::perplexity);
+    sub->footer(
+        "The text's tokens are cut into windows that do not overlap; each window has N tokens with bos, which comes\n"
+        "first, and is a text of its own to the model. Perplexity is e^(mean of -ln p) over all tokens but the first\n"
+        "of each window; the last window may be shorter. The standard error takes tokens as independent.");
+    add_model(sub, o.model);
+    sub->add_option("--text", o.text, "File with the text, - for the standard input")->required();
+    sub->add_option("--window", o.window, "Tokens of a window, bos included")
+        ->capture_default_str()
+        ->check(CLI::Range(2, 1 << 20));
+    sub->add_option("--reference", o.reference,
+                    "Another model; also print sum (l - r)^2 / sum r^2 over its logits r and how often both hold the "
+                    "same token for the most probable, at the same positions");
+    add_json(sub, o.json);
+}
+
+void add_make(CLI::App& app) {
+    auto [sub, o] = add_command(app, "make", "Make a model with random weights", &program::make);
+    sub->add_option("OUT", o.out, "GGUF file to write")->required();
+    sub->add_option("--config", o.configuration, "270m, 1b, 4b, 12b, 27b or tiny")->required();
+    sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`")->required();
+    sub->add_option("--seed", o.seed, "The same seed gives the same file")->capture_default_str();
+    add_threads(sub, o.threads);
+}
+
+void add_bench(CLI::App& app) {
+    auto [sub, o] = add_command(app, "bench", "Measure speed and memory", &program::bench);
+    sub->footer(
+        "Prefill runs -p random tokens in batches of 512 and takes the logits of the last; decode runs -n tokens one\n"
+        "after the other from an empty context. Memory bandwidth is what the same threads read from a buffer larger\n"
+        "than the last-level cache. A token reads every weight once, and the keys and values so far, which are not\n"
+        "counted. Peak memory is that of the process before the buffer is made.");
+    add_model(sub, o.model);
+    sub->add_option("-p", o.prompt, "Tokens of prefill; 0: none")->capture_default_str();
+    sub->add_option("-n", o.answer, "Tokens of decode; 0: none")->capture_default_str();
+    sub->add_option("--repeat", o.repeat, "Runs of each")->capture_default_str()->check(CLI::Range(1, 1000));
+    add_json(sub, o.json);
+}
+
+int fail(std::string const& what) {
+    std::cerr << "error: " << what << '\n';
+    return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Run, quantize and measure Gemma 3 models.", "gemma3");
+    app.set_version_flag("--version", "gemma3 (nibble) " NIBBLE_VERSION);
+    app.require_subcommand(1);
+    app.get_formatter()->column_width(28);
+    add_run(app);
+    add_inspect(app);
+    add_quantize(app);
+    add_perplexity(app);
+    add_bench(app);
+    add_tokenize(app);
+    add_logits(app);
+    add_generate(app);
+    add_make(app);
+    add_recipes(app);
+    try {
+        app.parse(argc, argv);
+        if (!std::cout.flush()) {
+            return fail("the standard output could not be written; is the disk full?");
+        }
+        return 0;
+    } catch (CLI::ParseError const& e) {
+        if (e.get_exit_code() == 0) {
+            return app.exit(e);  // --help and --version
+        }
+        if (app.get_subcommands().empty() && app.remaining_size() != 0) {
+            return fail("'" + app.remaining().front() + "' is not a command; gemma3 --help lists them.");
+        }
+        return fail(std::string(e.what()) + "; gemma3 --help and gemma3 COMMAND --help say what there is.");
+    } catch (std::bad_alloc const&) {
+        return fail("there is not enough memory; take a smaller model, context or batch.");
+    } catch (std::exception const& e) {
+        return fail(e.what());
+    }
+}

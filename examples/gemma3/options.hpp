@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace program {
+
+/// What every command that runs a model takes.
+struct model_options {
+    std::string path;
+    std::size_t threads = 0;  ///< 0: one a hardware thread
+    std::string activations;  ///< empty: what the file asks for
+};
+
+struct run_options {
+    model_options model;
+    std::optional<std::string> prompt;
+    bool raw = false;
+    bool json = false;
+    std::size_t max_tokens = 512;
+    std::optional<std::size_t> context;  ///< none: 4096, or what the model was trained for if that is less
+    float temperature = 1;
+    std::uint32_t top_k = 64;
+    float top_p = 0.95f;
+    float min_p = 0;
+    std::optional<std::uint64_t> seed;  ///< none: another one each time
+};
+
+struct recipes_options {
+    bool json = false;
+};
+
+struct inspect_options {
+    std::string path;
+    std::string stage = "model";
+    bool json = false;
+};
+
+struct tokenize_options {
+    std::string path;
+    std::string text;
+};
+
+struct logits_options {
+    model_options model;
+    std::string tokens;
+    std::string out;
+};
+
+struct generate_options {
+    model_options model;
+    std::string tokens;
+    std::size_t first = 0;
+    std::size_t count = 0;
+};
+
+struct quantize_options {
+    std::string in;
+    std::string out;
+    std::string recipe;
+    std::size_t threads = 0;
+    bool json = false;
+};
+
+struct perplexity_options {
+    model_options model;
+    std::string text;
+    std::size_t window = 512;
+    std::string reference;  ///< empty: none
+    bool json = false;
+};
+
+struct make_options {
+    std::string out;
+    std::string configuration;
+    std::string recipe;
+    std::uint64_t seed = 0;
+    std::size_t threads = 0;
+};
+
+struct bench_options {
+    model_options model;
+    std::size_t prompt = 512;
+    std::size_t answer = 128;
+    std::size_t repeat = 5;
+    bool json = false;
+};
+
+// The commands. Each throws nibble::error for what it cannot do.
+void run(run_options const& options);
+void recipes(recipes_options const& options);
+void inspect(inspect_options const& options);
+void tokenize(tokenize_options const& options);
+void logits(logits_options const& options);
+void generate(generate_options const& options);
+void quantize(quantize_options const& options);
+void perplexity(perplexity_options const& options);
+void make(make_options const& options);
+void bench(bench_options const& options);
+
+}  // namespace program

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bodies of recipe_job.hpp, for the files that instantiate them.
+#include "recipe_job.hpp"
+
+#include <nibble/gemma3/quantize_checkpoint.hpp>
+#include <nibble/gemma3/random_model.hpp>
+
+namespace program {
+
+template <auto Recipe>
+nb::gemma3::export_statistics recipe_job<Recipe>::quantize(nb::cpu where, nb::gemma3::checkpoint const& file,
+                                                           std::string const& path,
+                                                           nb::gemma3::export_options const& options) {
+    return nb::gemma3::quantize_checkpoint<Recipe>(where, file, path, options);
+}
+
+template <auto Recipe>
+nb::gemma3::export_statistics recipe_job<Recipe>::make(nb::cpu where, nb::gemma3::configuration const& config,
+                                                       std::uint64_t seed, std::string const& path,
+                                                       nb::gemma3::export_options const& options) {
+    return nb::gemma3::make_model<Recipe>(where, config, seed, path, options);
+}
+
+}  // namespace program
