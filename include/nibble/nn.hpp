@@ -7,7 +7,7 @@
 #include <nibble/nn/attention.hpp>      // causal, grouped heads, sliding window, over a cache
 #include <nibble/nn/cross_entropy.hpp>  // of one row of logits
 #include <nibble/nn/embedding.hpp>      // rows of a packed table
-#include <nibble/nn/gelu.hpp>           // gelu_tanh, geglu
+#include <nibble/nn/gelu.hpp>           // geglu
 #include <nibble/nn/linear.hpp>         // the product with a weight of any kind
 #include <nibble/nn/recipe.hpp>         // a map from role to scheme, as a type
 #include <nibble/nn/recipes.hpp>        // the recipes that have a name

@@ -9,6 +9,7 @@
 #include <nibble/numeric/exp.hpp>  // exp, tanh, rsqrt: the same bits everywhere
 #include <nibble/numeric/f16.hpp>
 #include <nibble/numeric/fma.hpp>
+#include <nibble/numeric/gelu.hpp>
 #include <nibble/numeric/random.hpp>    // counter-based: a function of seed, step, tensor and element
 #include <nibble/numeric/rounding.hpp>  // from a float to an integer
 #include <nibble/numeric/rsqrt.hpp>

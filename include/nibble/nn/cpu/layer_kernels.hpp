@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/gelu.hpp>  // the constants of gelu_tanh
+
 #include <cstddef>
 
 namespace nibble::detail {
@@ -8,12 +10,6 @@ namespace nibble::detail {
 // The least argument with a normal exp, and the least with an infinite one.
 inline constexpr float smallest_exp_argument = -0x1.5d589ep+6f;
 inline constexpr float infinite_exp_argument = 0x1.62e43p+6f;
-
-// −2u = x (gelu_linear + gelu_cubic x²) for gelu_tanh: −2 √(2/π), and 0.044715 times that. At gelu_lowest exp(−2u) is
-// infinite already, so lower arguments may take its place.
-inline constexpr float gelu_linear = -1.5957691216057308f;
-inline constexpr float gelu_cubic = -0.07135481627260025f;
-inline constexpr float gelu_lowest = -16.0f;
 
 /// The query heads of one token that share a key-value head, and what they see: `visible` positions from `begin` on,
 /// position p in slot p mod capacity.
