@@ -29,7 +29,7 @@ set(tested_elsewhere
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
   # The verbs of nn/cpu/kernels.inl: tests/nn/cpu/kernels.cpp and every layer's test compare the sets.
   nn/cpu/scalar.hpp nn/cpu/avx2.hpp nn/cpu/avx512.hpp nn/cpu/layer_kernels.hpp
-  gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp
+  gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/avx512_bf16.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp
   gemm/int8_activations.hpp
 )
 

@@ -60,7 +60,7 @@ TEMPLATE_LIST_TEST_CASE("the product of a quantized matrix is the product of its
     }
     CHECK(error <= 1e-13 * power);  // f32 sums of 256 terms
     CHECK(error8 <= 1e-4 * power);  // activations of 8 bits: steps of absmax / 127
-    for (isa const set : {isa::scalar, isa::avx2, isa::avx512}) {
+    for (isa const set : {isa::scalar, isa::avx2, isa::avx512, isa::avx512_bf16}) {
         if (supports(set)) {
             CHECK(same_bits(gemm(cpu{}, x, panels, identity{}, set), y));
             CHECK(same_bits(gemm<int8_activations>(cpu{}, x, panels, identity{}, set), y8));

@@ -18,7 +18,7 @@ inline constexpr double unit_roundoff = 0x1p-24;
 
 inline std::vector<nibble::isa> supported_sets() {
     std::vector<nibble::isa> sets;
-    for (auto const set : {nibble::isa::scalar, nibble::isa::avx2, nibble::isa::avx512}) {
+    for (auto const set : {nibble::isa::scalar, nibble::isa::avx2, nibble::isa::avx512, nibble::isa::avx512_bf16}) {
         if (nibble::supports(set)) {
             sets.push_back(set);
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/dense_panels.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -27,9 +28,20 @@ TEST_CASE("dense panels hold every value at its place and zeros behind the last 
         }
     }
     for (std::size_t row = n; row < 32; ++row) {
-        CHECK(w.values(1)[row % 16].bits == 0);
+        CHECK(w.values(1)[w.at(row, k - 1)].bits == 0);
+    }
+    for (std::size_t row = 0; row < 16; ++row) {
+        CHECK(w.values(0)[w.at(row, k)].bits == 0);  // the column that makes an odd k even
     }
     CHECK(reinterpret_cast<std::uintptr_t>(w.values(0)) % 64 == 0);
+}
+
+TEST_CASE("a panel is column after column, of bf16 pair after pair of columns", "[tensor]") {
+    CHECK(dense_panels<float>::at(3, 5) == 5 * 16 + 3);
+    CHECK(dense_panels<f16>::at(3, 5) == 5 * 16 + 3);
+    CHECK(dense_panels<bf16>::at(3, 5) == 2 * 32 + 3 * 2 + 1);
+    CHECK(dense_panels<bf16>(16, 5).bytes() == 16 * 6 * 2);
+    CHECK(dense_panels<f16>(16, 5).bytes() == 16 * 5 * 2);
 }
 
 TEST_CASE("dense panels refuse sizes that no memory has", "[tensor]") {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/gemm/bf16_activations.hpp>
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
+#include <nibble/gemm/cpu/avx512_bf16.hpp>
 #include <nibble/gemm/cpu/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/gemm/epilogue.hpp>
@@ -25,7 +27,18 @@ namespace nibble {
 /// Activations as they are: y = Σ fma(x, w_hat, acc) in four chains by column mod 4, then (a0 + a1) + (a2 + a3).
 struct f32_activations {};
 
-/// Activations rounded to bf16 first (nearest, ties to even), then as f32_activations.
+/// Activations rounded to bf16 first (nearest, ties to even), x from here on. Two families of kernels:
+///   isa::avx512_bf16, weights packed or bf16: acc = fma(scale, D, acc) for the pieces of at most 32 columns of each
+///     group in sequence, D = Σ x · w with w = code − zero, which bf16 holds. D adds pair after pair of columns, in it
+///     the odd column and then the even one, a rounding each (vdpbf16ps). After a group with a float offset
+///     acc = fma(offset, Σx, acc), Σx of the group in sequence. bf16 weights: w the weight, scale 1, one group.
+///   all others: as f32_activations.
+/// y is within γ(r) · Σ |x| · (scale · |w| + |offset|) + 2^-126 · Σ (|x| + scale · (|w| + 1) + |offset| + 1) of the
+/// exact value, γ(r) = r · 2^-24 / (1 − r · 2^-24), so two families differ by at most the sum of both; r is
+///   first family  32 + pieces; with offsets the larger of 32 and the group's width, + pieces + groups
+///   second        k / 4 rounded up, + 3
+/// The term in 2^-126: vdpbf16ps takes subnormal numbers as 0 and makes none, whatever the modes of the processor. D is
+/// infinite where a sum of |x · w| passes the largest float (possible from |x| = 2^115 on), however small the scale.
 struct bf16_activations {};
 
 /// Activations as int8, one scale a row and segment (activation_segments); each segment's dot product is exact in
@@ -39,6 +52,7 @@ inline void quantize_segment(isa set, float const* x, std::size_t width, std::in
                              std::int32_t& sum) {
     switch (set) {
 #if NIBBLE_X86_KERNELS
+    case isa::avx512_bf16:
     case isa::avx512:
         return avx512_set::quantize_segment(x, width, codes, scale, sum);
     case isa::avx2:
@@ -88,12 +102,51 @@ inline matrix<float> round_to_bf16(cpu where, matrix_view<float const> x) {
     return result;
 }
 
+#if NIBBLE_X86_KERNELS
+template <class W>
+bf16_rows round_to_pairs(cpu where, matrix_view<float const> x, W const& w) {
+    bf16_rows result = rows_beside(w, x.rows());
+    where.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t row = begin; row < end; ++row) {
+            for (std::size_t g = 0; g < result.groups; ++g) {
+                bf16* const to = result.values.data() + row * result.stride + g * result.group_stride;
+                std::size_t const width = std::min(result.group, result.k - g * result.group);
+                avx512_bf16_set::round_row(x.row(row).data() + g * result.group, width, to);
+                for (std::size_t c = 0; !result.sums.empty() && c < width; ++c) {
+                    result.sums[row * result.groups + g] += static_cast<float>(to[c]);
+                }
+            }
+        }
+    });
+    return result;
+}
+#endif
+
+template <class W>
+rounded_rows round_rows(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w, [[maybe_unused]] isa set) {
+#if NIBBLE_X86_KERNELS
+    if constexpr (multiplies_pairs<W>) {
+        if (set == isa::avx512_bf16) {
+            return {{}, round_to_pairs(where, x, w)};
+        }
+    }
+#endif
+    return {round_to_bf16(where, x), {}};
+}
+
+/// From a multiple of 64 bytes on, so that no vector straddles two lines.
+struct alignas(64) scratch_line {
+    float lane[16];
+};
+using scratch_lines = std::vector<scratch_line>;
+
 /// The panels [begin, end) of y with the kernels of one instruction set.
 template <class St>
 void product(isa set, int8_rows const& x, cpu_panel_weights<St> const& w, std::size_t begin, std::size_t end,
-             std::vector<float>&, matrix_view<float> y) {
+             scratch_lines&, matrix_view<float> y) {
     switch (set) {
 #if NIBBLE_X86_KERNELS
+    case isa::avx512_bf16:
     case isa::avx512:
         return avx512_set::int8_product(x, w, begin, end, y);
     case isa::avx2:
@@ -105,19 +158,35 @@ void product(isa set, int8_rows const& x, cpu_panel_weights<St> const& w, std::s
 }
 
 template <class W>
-void product(isa set, matrix_view<float const> x, W const& w, std::size_t begin, std::size_t end,
-             std::vector<float>& scratch, matrix_view<float> y) {
-    scratch.resize(w.k() * 16);
+void product(isa set, matrix_view<float const> x, W const& w, std::size_t begin, std::size_t end, scratch_lines& lines,
+             matrix_view<float> y) {
+    lines.resize(w.k());
+    [[maybe_unused]] auto* const scratch = reinterpret_cast<float*>(lines.data());
     switch (set) {
 #if NIBBLE_X86_KERNELS
+    case isa::avx512_bf16:
     case isa::avx512:
-        return avx512_set::f32_product(x, w, begin, end, scratch.data(), y);
+        return avx512_set::f32_product(x, w, begin, end, scratch, y);
     case isa::avx2:
-        return avx2_set::f32_product(x, w, begin, end, scratch.data(), y);
+        return avx2_set::f32_product(x, w, begin, end, scratch, y);
 #endif
     default:
-        return scalar_set::f32_product(x, w, begin, end, scratch.data(), y);
+        return scalar_set::f32_product(x, w, begin, end, scratch, y);
     }
+}
+
+template <class W>
+void product(isa set, rounded_rows const& x, W const& w, std::size_t begin, std::size_t end, scratch_lines& lines,
+             matrix_view<float> y) {
+#if NIBBLE_X86_KERNELS
+    if constexpr (multiplies_pairs<W>) {
+        if (set == isa::avx512_bf16) {
+            lines.resize(avx512_bf16_set::tile_panels * avx512_bf16_set::scratch_floats(w) / 16);
+            return avx512_bf16_set::bf16_product(x.pairs, w, begin, end, reinterpret_cast<float*>(lines.data()), y);
+        }
+    }
+#endif
+    product(set, matrix_view<float const>(x.floats), w, begin, end, lines, y);
 }
 
 template <class Activations, class W>
@@ -125,7 +194,7 @@ auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w,
     if constexpr (std::is_same_v<Activations, int8_activations> && !is_dense<W>) {
         return quantize_rows<typename W::storage>(where, x, set);
     } else if constexpr (std::is_same_v<Activations, bf16_activations>) {
-        return round_to_bf16(where, x);
+        return round_rows(where, x, w, set);
     } else {
         static_assert(std::is_same_v<Activations, f32_activations> || std::is_same_v<Activations, int8_activations>,
                       "gemm's activations are f32_activations, bf16_activations or int8_activations");
@@ -136,8 +205,8 @@ auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w,
 }  // namespace detail
 
 /// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), w packed or dense panels. The bits of y do not depend on threads,
-/// instruction set, nor on the other rows of x. Throws nibble::error if shapes disagree or the machine lacks the
-/// instruction set.
+/// nor on the other rows of x; with f32 and int8 activations, neither on the instruction set. Throws nibble::error if
+/// shapes disagree or the machine lacks the instruction set.
 template <class Activations = f32_activations, class W, class Epilogue = identity>
 void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<float> y, Epilogue epilogue = {},
                isa set = best_isa()) {
@@ -159,7 +228,7 @@ void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<fl
     constexpr std::size_t unit = 2;  // panels that one register tile may span
     constexpr std::size_t lanes = 16;
     where.parallel_for((w.panels() + unit - 1) / unit, [&](std::size_t begin, std::size_t end) {
-        std::vector<float> scratch;
+        detail::scratch_lines scratch;
         std::size_t const last = std::min(end * unit, w.panels());
         detail::product(set, activations, w, begin * unit, last, scratch, y);
         if constexpr (!std::is_same_v<Epilogue, identity>) {

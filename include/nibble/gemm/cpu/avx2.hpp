@@ -72,9 +72,25 @@ inline floats load_scales(T const* from) {
     }
     return load(lanes);
 }
+template <int Odd, class T>
+inline floats load_column(T const* pair) {
+    return load_scales(pair + 16 * Odd);
+}
+inline __m256 half_of_pair(__m256i pair, bool odd) {
+    return _mm256_castsi256_ps(odd ? _mm256_and_si256(pair, _mm256_set1_epi32(-65536)) : _mm256_slli_epi32(pair, 16));
+}
+template <int Odd>
+inline floats load_column(bf16 const* pair) {
+    return {half_of_pair(_mm256_load_si256(vectors(pair)), Odd != 0),
+            half_of_pair(_mm256_load_si256(vectors(pair + 16)), Odd != 0)};
+}
 inline ints load_zeros(std::uint8_t const* from) {
     __m128i const zeros = _mm_loadu_si128(reinterpret_cast<__m128i const*>(from));
     return {_mm256_cvtepu8_epi32(zeros), _mm256_cvtepu8_epi32(_mm_srli_si128(zeros, 8))};
+}
+// GCC drops calls of a function that has no other effect.
+[[gnu::always_inline]] inline void prefetch(void const* from) {
+    _mm_prefetch(static_cast<char const*>(from), _MM_HINT_T0);
 }
 inline bytes load_bytes(std::uint8_t const* from) {
     return {_mm256_load_si256(vectors(from)), _mm256_load_si256(vectors(from + 32))};

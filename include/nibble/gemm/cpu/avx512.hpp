@@ -67,8 +67,22 @@ inline floats load_scales(T const* from) {
     }
     return _mm512_load_ps(lanes);
 }
+template <int Odd, class T>
+inline floats load_column(T const* pair) {
+    return load_scales(pair + 16 * Odd);
+}
+template <int Odd>
+inline floats load_column(bf16 const* pair) {
+    __m512i const both = _mm512_load_si512(pair);
+    return _mm512_castsi512_ps(Odd != 0 ? _mm512_and_si512(both, _mm512_set1_epi32(-65536))
+                                        : _mm512_maskz_slli_epi32(all, both, 16));
+}
 inline ints load_zeros(std::uint8_t const* from) {
     return {_mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(from)))};
+}
+// GCC drops calls of a function that has no other effect.
+[[gnu::always_inline]] inline void prefetch(void const* from) {
+    _mm_prefetch(static_cast<char const*>(from), _MM_HINT_T0);
 }
 inline bytes load_bytes(std::uint8_t const* from) { return {_mm512_load_si512(from)}; }
 inline bytes repeat_four(std::int8_t const* from) {

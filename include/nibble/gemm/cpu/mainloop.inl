@@ -23,10 +23,19 @@ NIBBLE_TILE_INLINE bytes quad_codes(std::uint8_t const* chunk) {
     return quad_codes<Bits, Q>(chunk, std::make_index_sequence<planes_of<Bits>.size() - 1>{});
 }
 
+/// Asks for the chunk a page behind this one: the processor's own prefetch ends with the page it is in.
+template <class St>
+NIBBLE_TILE_INLINE void prefetch_chunk(std::uint8_t const* chunk) {
+#pragma GCC unroll 8
+    for (std::size_t line = 0; line < cpu_panel<St>::chunk_bytes; line += 64) {
+        prefetch(chunk + 4096 + line);
+    }
+}
+
 /// sum[r][p] += codes of quad Q of chunk p · the same four columns of activation row r
 template <int Bits, std::size_t Q, int Rows, int Panels>
-NIBBLE_TILE_INLINE void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
-                     std::size_t stride) {
+NIBBLE_TILE_INLINE void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels],
+                                 std::int8_t const* x, std::size_t stride) {
     bytes w[Panels];
 #pragma GCC unroll 8
     for (int p = 0; p < Panels; ++p) {
@@ -43,16 +52,16 @@ NIBBLE_TILE_INLINE void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* 
 }
 
 template <int Bits, std::size_t First, int Rows, int Panels, std::size_t... Q>
-NIBBLE_TILE_INLINE void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels], std::int8_t const* x,
-                      std::size_t stride, std::index_sequence<Q...>) {
+NIBBLE_TILE_INLINE void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels],
+                                  std::int8_t const* x, std::size_t stride, std::index_sequence<Q...>) {
     (dot_quad<Bits, First + Q>(sum, chunk, x, stride), ...);
 }
 
 /// Rows x Panels * 16 results of the integer path; segments are added in sequence.
 ///   acc = fma(float(dot − bias_or_zero · Σx), ws · xs, acc); offset: then acc = fma(offset, xs · float(Σx), acc)
 template <class St, int Rows, int Panels>
-NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_weights<St> const& w, std::size_t panel,
-                      floats (&acc)[Rows][Panels]) {
+NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_weights<St> const& w,
+                                  std::size_t panel, floats (&acc)[Rows][Panels]) {
     using layout = cpu_panel<St>;
     using zero_type = typename St::zero_type;
     constexpr bool integer_zero = std::is_integral_v<zero_type>;
@@ -123,7 +132,8 @@ NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, c
 }
 
 template <int Rows, int Panels>
-NIBBLE_TILE_INLINE void store_tile(floats const (&acc)[Rows][Panels], std::size_t row, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void store_tile(floats const (&acc)[Rows][Panels], std::size_t row, std::size_t panel,
+                                   matrix_view<float> y) {
     for (int r = 0; r < Rows; ++r) {
         for (int p = 0; p < Panels; ++p) {
             std::size_t const column = (panel + static_cast<std::size_t>(p)) * 16;
@@ -171,7 +181,7 @@ inline void int8_product(detail::int8_rows const& x, cpu_panel_weights<St> const
 
 template <class St>
 NIBBLE_TILE_INLINE void decode_store(float* to, ints code, floats scale, [[maybe_unused]] ints zero,
-                         [[maybe_unused]] floats offset) {
+                                     [[maybe_unused]] floats offset) {
     using zero_type = typename St::zero_type;
     if constexpr (std::is_integral_v<zero_type> || std::is_empty_v<zero_type>) {
         store(to, multiply(to_floats(minus(code, zero)), scale));
@@ -180,25 +190,21 @@ NIBBLE_TILE_INLINE void decode_store(float* to, ints code, floats scale, [[maybe
     }
 }
 
-/// St::decode for the 16 rows of each column of quad Q that is before `columns`.
+/// St::decode for the 16 rows of the first `columns` columns of quad Q.
 template <class St, std::size_t Q, std::size_t... I>
-NIBBLE_TILE_INLINE void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
-                        float* to, std::index_sequence<I...>) {
-    if (4 * Q >= columns) {
-        return;
-    }
+NIBBLE_TILE_INLINE void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floats offset,
+                                    std::size_t columns, float* to, std::index_sequence<I...>) {
     bytes const codes = quad_codes<St::bits, Q>(chunk);
-    ((4 * Q + I < columns
-          ? decode_store<St>(to + (4 * Q + I) * 16, byte_of<static_cast<int>(I)>(codes), scale, zero, offset)
-          : void()),
+    ((I < columns ? decode_store<St>(to + I * 16, byte_of<static_cast<int>(I)>(codes), scale, zero, offset) : void()),
      ...);
 }
 
 template <class St, std::size_t First, std::size_t... Q>
-NIBBLE_TILE_INLINE void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, floats offset, std::size_t columns,
-                         float* to, std::index_sequence<Q...>) {
-    (decode_quad<St, First + Q>(chunk, scale, zero, offset, First * 4 + columns, to - First * 64,
-                                std::make_index_sequence<4>{}),
+NIBBLE_TILE_INLINE void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, floats offset,
+                                     std::size_t columns, float* to, std::index_sequence<Q...>) {
+    ((4 * Q < columns ? decode_quad<St, First + Q>(chunk, scale, zero, offset, columns - 4 * Q, to + Q * 64,
+                                                   std::make_index_sequence<4>{})
+                      : void()),
      ...);
 }
 
@@ -225,7 +231,7 @@ NIBBLE_TILE_INLINE group_decode load_group(cpu_panel_weights<St> const& w, std::
 /// Columns [c, min(c + 32, width)) of group g as floats, [column][row of the panel].
 template <class St>
 NIBBLE_TILE_INLINE void decode_chunk(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g, std::size_t c,
-                         group_decode const& group, float* to) {
+                                     group_decode const& group, float* to) {
     using layout = cpu_panel<St>;
     std::size_t const columns = layout::group_width(g, w.k()) - c;
     std::size_t const padded = g * layout::group_stride + c;
@@ -254,8 +260,11 @@ inline void decode_panel(cpu_panel_weights<St> const& w, std::size_t panel, floa
 template <class T>
 inline void decode_panel(dense_panels<T> const& w, std::size_t panel, float* to) {
     T const* const from = w.values(panel);
-    for (std::size_t c = 0; c < w.k(); ++c) {
-        store(to + c * 16, load_scales(from + c * 16));
+    for (std::size_t c = 0; c < w.k(); c += 2) {
+        store(to + c * 16, load_column<0>(from + c * 16));
+        if (c + 1 < w.k()) {
+            store(to + c * 16 + 16, load_column<1>(from + c * 16));
+        }
     }
 }
 
@@ -276,37 +285,42 @@ NIBBLE_TILE_INLINE void clear(chains<Rows>& sum) {
     }
 }
 
-template <int Rows, class T>
-NIBBLE_TILE_INLINE void add_column(chains<Rows>& sum, int chain, float const* x, std::size_t stride, T const* w) {
-    floats const column = load_scales(w);
+/// w: the pair of columns that the column belongs to.
+template <int Chain, int Rows, class T>
+NIBBLE_TILE_INLINE void add_column(chains<Rows>& sum, float const* x, std::size_t stride, T const* w) {
+    floats const column = load_column<Chain % 2>(w);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-        sum.acc[r][chain] = fused(repeat(x[static_cast<std::size_t>(r) * stride]), column, sum.acc[r][chain]);
+        sum.acc[r][Chain] = fused(repeat(x[static_cast<std::size_t>(r) * stride]), column, sum.acc[r][Chain]);
     }
 }
 
-/// Adds `columns` columns, the first of which belongs to chain 0.
+/// Adds `columns` columns, the first of which belongs to chain 0 and begins a pair.
 template <int Rows, class T>
-NIBBLE_TILE_INLINE void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T const* w, std::size_t columns) {
+NIBBLE_TILE_INLINE void add_columns(chains<Rows>& sum, float const* x, std::size_t stride, T const* w,
+                                    std::size_t columns) {
     std::size_t c = 0;
     for (; c + 4 <= columns; c += 4) {
-        add_column(sum, 0, x + c, stride, w + c * 16);
-        add_column(sum, 1, x + c + 1, stride, w + c * 16 + 16);
-        add_column(sum, 2, x + c + 2, stride, w + c * 16 + 32);
-        add_column(sum, 3, x + c + 3, stride, w + c * 16 + 48);
+        add_column<0>(sum, x + c, stride, w + c * 16);
+        add_column<1>(sum, x + c + 1, stride, w + c * 16);
+        add_column<2>(sum, x + c + 2, stride, w + c * 16 + 32);
+        add_column<3>(sum, x + c + 3, stride, w + c * 16 + 32);
     }
-#pragma GCC unroll 3
-    for (int i = 0; i < 3; ++i) {
-        std::size_t const at = c + static_cast<std::size_t>(i);
-        if (at < columns) {
-            add_column(sum, i, x + at, stride, w + at * 16);
-        }
+    if (c < columns) {
+        add_column<0>(sum, x + c, stride, w + c * 16);
+    }
+    if (c + 1 < columns) {
+        add_column<1>(sum, x + c + 1, stride, w + c * 16);
+    }
+    if (c + 2 < columns) {
+        add_column<2>(sum, x + c + 2, stride, w + c * 16 + 32);
     }
 }
 
 /// Rows x 16 results: (a0 + a1) + (a2 + a3).
 template <int Rows>
-NIBBLE_TILE_INLINE void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void store_chains(chains<Rows> const& sum, std::size_t row, std::size_t panel,
+                                     matrix_view<float> y) {
     floats result[Rows][1];
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
@@ -317,7 +331,8 @@ NIBBLE_TILE_INLINE void store_chains(chains<Rows> const& sum, std::size_t row, s
 
 /// Rows [row, row + Rows) times the panel's columns.
 template <int Rows, class T>
-NIBBLE_TILE_INLINE void f32_tile(matrix_view<float const> x, std::size_t row, T const* w, std::size_t panel, matrix_view<float> y) {
+NIBBLE_TILE_INLINE void f32_tile(matrix_view<float const> x, std::size_t row, T const* w, std::size_t panel,
+                                 matrix_view<float> y) {
     chains<Rows> sum;
     clear(sum);
     add_columns(sum, x.data() + row * x.columns(), x.columns(), w, x.columns());
@@ -337,6 +352,8 @@ inline void f32_row(matrix_view<float const> x, cpu_panel_weights<St> const& w, 
         group_decode const group = load_group(w, panel, g);
         std::size_t const width = layout::group_width(g, w.k());
         for (std::size_t c = 0; c < width; c += layout::chunk_columns) {
+            std::size_t const padded = g * layout::group_stride + c;
+            prefetch_chunk<St>(w.codes(panel) + padded / layout::chunk_columns * layout::chunk_bytes);
             decode_chunk(w, panel, g, c, group, columns);
             add_columns(sum, a + c, 0, columns, width - c < layout::chunk_columns ? width - c : layout::chunk_columns);
         }

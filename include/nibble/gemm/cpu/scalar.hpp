@@ -62,6 +62,16 @@ inline floats load_scales(T const* from) {
     }
     return y;
 }
+/// The column Odd of a pair of columns of dense_panels.
+template <int Odd, class T>
+inline floats load_column(T const* pair) {
+    constexpr std::size_t together = dense_panels<T>::together;
+    floats y;
+    for (std::size_t i = 0; i < 16; ++i) {
+        y.lane[i] = static_cast<float>(pair[together == 2 ? 2 * i + Odd : 16 * Odd + i]);
+    }
+    return y;
+}
 inline ints load_zeros(std::uint8_t const* from) {
     ints y;
     for (int i = 0; i < 16; ++i) {
@@ -69,6 +79,8 @@ inline ints load_zeros(std::uint8_t const* from) {
     }
     return y;
 }
+/// A hint that the line will be read.
+inline void prefetch(void const*) {}
 inline bytes load_bytes(std::uint8_t const* from) {
     bytes y;
     std::memcpy(y.lane, from, sizeof y.lane);

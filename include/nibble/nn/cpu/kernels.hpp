@@ -22,6 +22,7 @@ inline layer_kernels const& layers(isa set, char const* function) {
     }
     switch (set) {
 #if NIBBLE_X86_KERNELS
+    case isa::avx512_bf16:  // the layers have no products of bf16
     case isa::avx512:
         return avx512_set::layers;
     case isa::avx2:
