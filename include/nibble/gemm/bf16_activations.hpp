@@ -39,7 +39,9 @@ struct bf16_rows {
     std::vector<float> sums;  ///< [row][group], where the weights have a float offset
 
     /// Columns of group g, padding to a whole unit included.
-    std::size_t padded_width(std::size_t g) const { return (std::min(group, k - g * group) + unit - 1) & ~(unit - 1); }
+    std::size_t padded_width(std::size_t g) const {
+        return ((std::min)(group, k - g * group) + unit - 1) & ~(unit - 1);
+    }
 };
 
 /// m rows of zeros in the order of w.

@@ -82,7 +82,7 @@ int8_rows quantize_rows(cpu where, matrix_view<float const> x, isa set) {
                 std::size_t const width = layout::group_width(g, k);
                 for (std::size_t offset = 0; offset < width; offset += limit, ++at) {
                     quantize_segment(set, x.row(row).data() + g * layout::group + offset,
-                                     std::min(limit, width - offset),
+                                     (std::min)(limit, width - offset),
                                      result.codes.data() + row * result.stride + g * layout::group_stride + offset,
                                      result.scales[at], result.sums[at]);
                 }
@@ -110,7 +110,7 @@ bf16_rows round_to_pairs(cpu where, matrix_view<float const> x, W const& w) {
         for (std::size_t row = begin; row < end; ++row) {
             for (std::size_t g = 0; g < result.groups; ++g) {
                 bf16* const to = result.values.data() + row * result.stride + g * result.group_stride;
-                std::size_t const width = std::min(result.group, result.k - g * result.group);
+                std::size_t const width = (std::min)(result.group, result.k - g * result.group);
                 avx512_bf16_set::round_row(x.row(row).data() + g * result.group, width, to);
                 for (std::size_t c = 0; !result.sums.empty() && c < width; ++c) {
                     result.sums[row * result.groups + g] += static_cast<float>(to[c]);
@@ -229,10 +229,10 @@ void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<fl
     constexpr std::size_t lanes = 16;
     where.parallel_for((w.panels() + unit - 1) / unit, [&](std::size_t begin, std::size_t end) {
         detail::scratch_lines scratch;
-        std::size_t const last = std::min(end * unit, w.panels());
+        std::size_t const last = (std::min)(end * unit, w.panels());
         detail::product(set, activations, w, begin * unit, last, scratch, y);
         if constexpr (!std::is_same_v<Epilogue, identity>) {
-            std::size_t const columns = std::min(last * lanes, y.columns());
+            std::size_t const columns = (std::min)(last * lanes, y.columns());
             for (std::size_t row = 0; row < y.rows(); ++row) {
                 for (std::size_t column = begin * unit * lanes; column < columns; ++column) {
                     y(row, column) = epilogue(y(row, column), row, column);

@@ -16,7 +16,7 @@ template <class St>
 struct activation_segments {
     using layout = cpu_panel<St>;
     static constexpr std::size_t width_limit = 128;
-    static_assert(width_limit * 128 * 255 <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
+    static_assert(width_limit * 128 * 255 <= static_cast<std::size_t>((std::numeric_limits<std::int32_t>::max)()));
 
     static constexpr std::size_t count(std::size_t k) {
         std::size_t const groups = layout::groups(k);

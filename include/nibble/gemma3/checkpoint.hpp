@@ -153,7 +153,7 @@ private:
             std::string_view const text = recipe->as_string();
             if (auto const at = text.find("activations="); at != text.npos) {
                 auto const word = text.substr(at + 12);
-                activations_ = parse_activation_kind(word.substr(0, std::min(word.find(' '), word.size())));
+                activations_ = parse_activation_kind(word.substr(0, (std::min)(word.find(' '), word.size())));
             }
         }
     }

@@ -92,7 +92,7 @@ inline void validate(configuration const& c) {
     check(std::uint64_t{c.heads} * c.head_dim <= widest, "the width of all heads", std::uint64_t{c.heads} * c.head_dim,
           "be at most 2^20");
     auto const positive = [&](float value, char const* what) {
-        check(value > 0 && value <= std::numeric_limits<float>::max(), what, value, "be positive and finite");
+        check(value > 0 && value <= (std::numeric_limits<float>::max)(), what, value, "be positive and finite");
     };
     positive(c.query_pre_attn_scalar, "query_pre_attn_scalar");
     positive(c.rms_epsilon, "the epsilon of RMS norms");

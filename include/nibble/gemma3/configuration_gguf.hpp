@@ -42,7 +42,7 @@ public:
 
     static std::uint32_t to_count(gguf_value const& value) {
         std::uint64_t const count = value.as_uint();
-        if (count > std::numeric_limits<std::uint32_t>::max()) {
+        if (count > (std::numeric_limits<std::uint32_t>::max)()) {
             refuse(value, "is " + std::to_string(count) + "; a size of a model fits 32 bits");
         }
         return static_cast<std::uint32_t>(count);

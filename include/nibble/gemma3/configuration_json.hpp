@@ -18,7 +18,7 @@ namespace detail {
 
 inline std::uint32_t json_count(json_field const& field) {
     std::int64_t const count = field.as_integer();
-    if (count < 0 || count > std::numeric_limits<std::uint32_t>::max()) {
+    if (count < 0 || count > (std::numeric_limits<std::uint32_t>::max)()) {
         throw error("JSON: " + field.path() + " is " + std::to_string(count) + "; it must be 0 to 2^32 - 1");
     }
     return static_cast<std::uint32_t>(count);

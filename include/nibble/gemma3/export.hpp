@@ -165,13 +165,14 @@ public:
         std::size_t const row_bytes = tensor_bytes / rows;
         std::size_t const chunk_rows = std::max<std::size_t>(1, chunk_elements / columns);
         std::size_t const threads = where_.pool == nullptr ? 1 : where_.pool->size();
-        std::size_t const wave = std::min(rows, 4 * threads * chunk_rows);  // a thread of the pool takes four pieces
+        std::size_t const wave = (std::min)(rows, 4 * threads * chunk_rows);  // a thread of the pool takes four pieces
         std::vector<std::byte> bytes(tensor_format<T>::is_planes ? tensor_bytes : wave * row_bytes);
         for (std::size_t first = 0; first < rows; first += wave) {
-            std::size_t const count = std::min(wave, rows - first);
+            std::size_t const count = (std::min)(wave, rows - first);
             where_.parallel_for((count + chunk_rows - 1) / chunk_rows, [&](std::size_t begin, std::size_t end) {
-                for (std::size_t row = begin * chunk_rows; row < std::min(count, end * chunk_rows); row += chunk_rows) {
-                    matrix<float> chunk(std::min(chunk_rows, count - row), columns);
+                for (std::size_t row = begin * chunk_rows; row < (std::min)(count, end * chunk_rows);
+                     row += chunk_rows) {
+                    matrix<float> chunk((std::min)(chunk_rows, count - row), columns);
                     fill(first + row, chunk);
                     require_finite(name, first + row, chunk);
                     if constexpr (tensor_format<T>::is_planes) {

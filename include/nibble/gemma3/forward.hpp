@@ -36,7 +36,7 @@ void forward(cpu where, model<W> const& m, kv_cache& cache, std::span<std::uint3
     cache.require_room(tokens.size());
     std::size_t const silent = tokens.size() - logits.rows();  // tokens whose logits nobody wants
     for (std::size_t done = 0; done < tokens.size();) {
-        std::size_t const count = std::min(cache.batch(), tokens.size() - done);
+        std::size_t const count = (std::min)(cache.batch(), tokens.size() - done);
         matrix<float> h(count, c.hidden);
         embed(where, tokens.subspan(done, count), m.parameters.token_embd, c.embedding_scale(), h);
         rotation const global(cache.length(), count, c.head_dim, static_cast<double>(c.rope_base),
@@ -49,7 +49,7 @@ void forward(cpu where, model<W> const& m, kv_cache& cache, std::span<std::uint3
         }
         cache.advance(count);
 
-        std::size_t const skip = silent > done ? std::min(count, silent - done) : 0;
+        std::size_t const skip = silent > done ? (std::min)(count, silent - done) : 0;
         if (skip < count) {
             std::size_t const rows = count - skip;
             matrix_view<float> const wanted(h.row(skip).data(), rows, c.hidden);

@@ -97,7 +97,7 @@ public:
     using value_type = std::uint32_t;
 
     token_stream(cpu where, model<W> const& m, std::span<std::uint32_t const> prompt, generation_options const& options)
-        : options_(options), session_(where, m, std::min(options.context, prompt.size() + options.max_tokens)),
+        : options_(options), session_(where, m, (std::min)(options.context, prompt.size() + options.max_tokens)),
           choose_(options.sample), prompt_(prompt.begin(), prompt.end()) {}
 
     /// Runs the prompt.

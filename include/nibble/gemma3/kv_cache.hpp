@@ -21,7 +21,8 @@ class kv_cache {
 public:
     /// Throws nibble::error where context or batch is 0, and where there is no memory.
     kv_cache(configuration const& config, std::size_t context, std::size_t batch)
-        : kv_heads_(config.kv_heads), head_dim_(config.head_dim), context_(context), batch_(std::min(batch, context)) {
+        : kv_heads_(config.kv_heads), head_dim_(config.head_dim), context_(context),
+          batch_((std::min)(batch, context)) {
         constexpr std::size_t longest = std::size_t{1} << 30;
         if (context == 0 || context > longest || batch == 0) {
             throw error("A KV cache of " + std::to_string(context) + " tokens in batches of " + std::to_string(batch) +
@@ -83,7 +84,7 @@ private:
         layers_.reserve(config.layers);
         for (std::uint32_t i = 0; i < config.layers; ++i) {
             std::size_t const capacity =
-                config.is_global(i) ? context_ : std::min(context_, std::size_t{config.window} - 1 + batch_);
+                config.is_global(i) ? context_ : (std::min)(context_, std::size_t{config.window} - 1 + batch_);
             std::size_t const count = capacity * kv_heads_ * head_dim_;
             layers_.push_back({capacity, std::vector<float>(count), std::vector<float>(count)});
         }

@@ -69,7 +69,7 @@ void for_pieces(cpu where, stored_tensor const& t, F&& f) {
     std::size_t const rows = std::max<std::size_t>(1, (std::size_t{4} << 20) / row_bytes / panel) * panel;
     where.parallel_for((t.rows + rows - 1) / rows, [&](std::size_t begin, std::size_t end) {
         for (std::size_t piece = begin; piece < end; ++piece) {
-            f(piece * rows, std::min(t.rows, (piece + 1) * rows));
+            f(piece * rows, (std::min)(t.rows, (piece + 1) * rows));
         }
     });
 }

@@ -36,7 +36,7 @@ class sampler {
 public:
     /// Throws nibble::error for an option out of range.
     explicit sampler(sampling const& options = {}) : options_(options) {
-        constexpr float largest = std::numeric_limits<float>::max();
+        constexpr float largest = (std::numeric_limits<float>::max)();
         check(options.temperature >= 0 && options.temperature <= largest, "temperature", options.temperature,
               "be 0 or more");
         check(options.top_p > 0 && options.top_p <= 1, "top_p", options.top_p, "be above 0 and at most 1");

@@ -157,8 +157,8 @@ private:
     static constexpr std::size_t most_levels = 16;
     static constexpr std::size_t most_pieces = std::size_t{1} << 20U;
     static constexpr std::uint32_t most_merges = std::uint32_t{1} << 24U;  // a float holds every rank below it
-    static constexpr std::uint32_t unmerged = std::numeric_limits<std::uint32_t>::max();
-    static constexpr std::uint64_t no_id = std::numeric_limits<std::uint64_t>::max();
+    static constexpr std::uint32_t unmerged = (std::numeric_limits<std::uint32_t>::max)();
+    static constexpr std::uint64_t no_id = (std::numeric_limits<std::uint64_t>::max)();
 
     struct piece {
         std::uint64_t id;
@@ -238,7 +238,7 @@ private:
             fail("a merge with a piece that model.vocab, which comes first, does not have");
         if (merges_ == most_merges)
             fail("a merge too many");
-        whole->second.rank = std::min(whole->second.rank, merges_++);
+        whole->second.rank = (std::min)(whole->second.rank, merges_++);
         return true;
     }
     std::optional<std::uint32_t> find(std::string const& text) const {

@@ -56,7 +56,8 @@ inline vocabulary vocabulary_from(gguf_file const& file) {
     auto const read_id = [&](std::string_view name, std::optional<std::uint32_t>& id) {
         if (auto const* value = file.find("tokenizer.ggml." + std::string(name) + "_token_id")) {
             auto const number = value->as_uint();
-            id = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, std::numeric_limits<std::uint32_t>::max()));
+            id = static_cast<std::uint32_t>(
+                std::min<std::uint64_t>(number, (std::numeric_limits<std::uint32_t>::max)()));
         } else if (*id >= texts.size()) {
             id.reset();
         }

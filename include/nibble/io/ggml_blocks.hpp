@@ -112,7 +112,7 @@ public:
         std::array<std::uint8_t, block::count> all;
         for (std::size_t done = 0; done < to.size();) {
             std::size_t const in_block = (first + done) % block::count;
-            std::size_t const count = std::min(block::count - in_block, to.size() - done);
+            std::size_t const count = (std::min)(block::count - in_block, to.size() - done);
             block::codes(at(row, (first + done) / block::count), all);
             std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(in_block), count,
                         to.begin() + static_cast<std::ptrdiff_t>(done));

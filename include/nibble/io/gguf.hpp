@@ -148,7 +148,7 @@ private:
 
     /// Bytes of the tensor; `offset` gets where they start after the header.
     std::uint64_t read_tensor(gguf_limits const& limits, std::uint64_t& offset) {
-        constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+        constexpr std::uint64_t most = (std::numeric_limits<std::int64_t>::max)();
         gguf_tensor tensor;
         tensor.name = take_text("a tensor name", limits.max_name);
         auto const where = "tensor " + quoted(tensor.name);

@@ -37,7 +37,7 @@ inline bool verify_checksum(gguf_file const& file) {
     hash.add(all.first(at));
     hash.add(zero);
     for (auto rest = all.subspan(at + zero.size()); !rest.empty();) {
-        auto const part = rest.first(std::min(piece, rest.size()));
+        auto const part = rest.first((std::min)(piece, rest.size()));
         hash.add(part);
         file.source().drop(part);
         rest = rest.subspan(part.size());

@@ -223,7 +223,7 @@ private:
     };
     static constexpr gguf_limits limits{};
     static constexpr std::size_t header_bytes = 24;  // magic, version, two counts
-    static constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    static constexpr std::uint64_t most = (std::numeric_limits<std::int64_t>::max)();
 
     [[noreturn]] static void fail(std::string const& what) { throw error("GGUF writer: " + what + "."); }
     static std::string quoted(std::string_view text) { return "'" + std::string(text.substr(0, 80)) + "'"; }

@@ -18,7 +18,7 @@ public:
     void add(std::span<std::byte const> bytes) {
         length_ += bytes.size();
         if (held_ != 0) {
-            std::size_t const count = std::min(stripe - held_, bytes.size());
+            std::size_t const count = (std::min)(stripe - held_, bytes.size());
             std::copy_n(bytes.begin(), count, hold_.begin() + static_cast<std::ptrdiff_t>(held_));
             held_ += count;
             bytes = bytes.subspan(count);

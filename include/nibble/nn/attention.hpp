@@ -39,7 +39,7 @@ public:
 
     std::size_t visible(std::size_t token) const {
         std::size_t const all = first_ + token + 1;
-        return window_ == 0 ? all : std::min(all, window_);
+        return window_ == 0 ? all : (std::min)(all, window_);
     }
 
     /// Tasks in whole, the longest first; neighbours share their keys.
@@ -70,7 +70,8 @@ public:
             attention_task const work = task(token, head);
             constexpr std::size_t keys = 64;
             where.parallel_for((work.visible + keys - 1) / keys, [&](std::size_t begin, std::size_t end) {
-                kernels_.attention_dots(work, begin * keys, std::min(work.visible, end * keys), scores.data(), stride);
+                kernels_.attention_dots(work, begin * keys, (std::min)(work.visible, end * keys), scores.data(),
+                                        stride);
             });
             where.parallel_for(group_, [&](std::size_t begin, std::size_t end) {
                 softmax(work, begin, end, scores.data(), stride, totals.data());
@@ -79,7 +80,7 @@ public:
             std::size_t const dim = cache_.head_dim;
             where.parallel_for((dim + columns - 1) / columns, [&](std::size_t begin, std::size_t end) {
                 kernels_.attention_values(work, scores.data(), stride, totals.data(), begin * columns,
-                                          std::min(dim, end * columns), output(token, head));
+                                          (std::min)(dim, end * columns), output(token, head));
             });
         }
     }

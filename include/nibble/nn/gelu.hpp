@@ -31,7 +31,8 @@ inline void geglu(cpu where, matrix_view<float const> gate, matrix_view<float co
     constexpr std::size_t block = 1024;
     detail::for_ranges(where, (count + block - 1) / block, block, [&](std::size_t begin, std::size_t end) {
         std::size_t const first = begin * block;
-        kernels.geglu(gate.data() + first, up.data() + first, std::min(count, end * block) - first, out.data() + first);
+        kernels.geglu(gate.data() + first, up.data() + first, (std::min)(count, end * block) - first,
+                      out.data() + first);
     });
 }
 

@@ -37,13 +37,13 @@ T store_scale(float x) {
     if constexpr (std::same_as<T, e8m0>) {
         return T(x);  // power_of_two_above has chosen a value that e8m0 has
     } else if constexpr (std::same_as<T, float>) {
-        return std::fabs(x) < std::numeric_limits<float>::min() ? std::nextafter(x, x < 0 ? -1.0f : 1.0f) : x;
+        return std::fabs(x) < (std::numeric_limits<float>::min)() ? std::nextafter(x, x < 0 ? -1.0f : 1.0f) : x;
     } else {
         T const stored(x);
         float const smallest_normal = std::same_as<T, f16> ? 0x1p-14f : 0x1p-126f;
         bool const short_of_x = std::fabs(static_cast<float>(stored)) <= std::fabs(x);
         if (std::fabs(x) < smallest_normal && short_of_x) {
-            bool const exact = static_cast<float>(stored) == x && std::fabs(x) >= std::numeric_limits<float>::min();
+            bool const exact = static_cast<float>(stored) == x && std::fabs(x) >= (std::numeric_limits<float>::min)();
             return exact ? stored : T::from_bits(static_cast<std::uint16_t>(stored.bits + 1u));
         }
         return stored;

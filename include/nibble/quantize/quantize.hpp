@@ -103,14 +103,14 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
         }
         shared = fit_group<S>(range_of(all));
     }
-    std::size_t const width = S::storage::group == 0 ? x.columns() : std::min(S::storage::group, x.columns());
+    std::size_t const width = S::storage::group == 0 ? x.columns() : (std::min)(S::storage::group, x.columns());
     backend.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
         std::vector<std::uint8_t> codes(width);
         std::vector<std::uint32_t> random(rounds_at_random<S> ? width : 0);
         std::vector<float> finite(options.replace_nonfinite ? width : 0);
         for (std::size_t row = begin; row < end; ++row) {
             for (std::size_t first = 0, g = 0; first < x.columns(); first += width, ++g) {
-                std::span<float const> values = x.row(row).subspan(first, std::min(width, x.columns() - first));
+                std::span<float const> values = x.row(row).subspan(first, (std::min)(width, x.columns() - first));
                 std::span<float const> fitted = values;
                 if (options.replace_nonfinite) {
                     auto const part = std::span(finite).first(values.size());

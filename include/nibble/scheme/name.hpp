@@ -95,13 +95,13 @@ inline scheme_info parse_scheme(std::string_view text) {
         auto const [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
         return failure == std::errc{} && end == digits.data() + digits.size();
     };
-    std::size_t at = std::min(text.find('.'), text.size());
+    std::size_t at = (std::min)(text.find('.'), text.size());
     if (!text.starts_with("int") || !number(text.substr(3, at - 3), info.bits) || info.bits < 1 || info.bits > 8) {
         refuse("it must start with 'int' and a width of 1 to 8 bits");
     }
     bool has_rule = false;
     while (at < text.size()) {
-        std::size_t const end = std::min(text.find('.', at + 1), text.size());
+        std::size_t const end = (std::min)(text.find('.', at + 1), text.size());
         std::string_view const word = text.substr(at + 1, end - at - 1);
         at = end;
         if (info.group == 0 && word.size() > 1 && word[0] == 'g' && number(word.substr(1), info.group) &&

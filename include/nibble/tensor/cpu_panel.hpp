@@ -45,7 +45,7 @@ struct cpu_panel {
     }
     /// Columns of the group that exist.
     static constexpr std::size_t group_width(std::size_t g, std::size_t k) {
-        return group == 0 ? k : std::min(group, k - g * group);
+        return group == 0 ? k : (std::min)(group, k - g * group);
     }
     static constexpr std::size_t padded_column(std::size_t column) {
         if constexpr (group == 0) {

@@ -30,8 +30,8 @@ public:
 
     /// Throws nibble::error if the bytes are more than a std::size_t counts.
     dense_panels(std::size_t n, std::size_t k) : n_(n), k_(k) {
-        if (n > std::numeric_limits<std::size_t>::max() / 2 / sizeof(T) - rows ||
-            (n != 0 && k > std::numeric_limits<std::size_t>::max() / 2 / sizeof(T) / (n + rows))) {
+        if (n > (std::numeric_limits<std::size_t>::max)() / 2 / sizeof(T) - rows ||
+            (n != 0 && k > (std::numeric_limits<std::size_t>::max)() / 2 / sizeof(T) / (n + rows))) {
             throw error("dense_panels of " + std::to_string(n) + " x " + std::to_string(k) +
                         " values does not fit in memory; check the two counts");
         }
@@ -58,7 +58,7 @@ public:
 
     /// Panels [begin, end) from row-major values of the whole matrix, which may lie at any byte.
     void set_panels(std::byte const* from, std::size_t begin, std::size_t end) {
-        for (std::size_t row = begin * rows; row < std::min(end * rows, n_); ++row) {
+        for (std::size_t row = begin * rows; row < (std::min)(end * rows, n_); ++row) {
             T* const to = values_.data() + row / rows * panel_values();
             std::byte const* const source = from + row * k_ * sizeof(T);
             for (std::size_t column = 0; column < k_; ++column) {

@@ -72,7 +72,7 @@ public:
 
 private:
     static std::size_t checked_count(std::size_t rows, std::size_t columns) {
-        if (columns != 0 && rows > std::numeric_limits<std::size_t>::max() / sizeof(T) / columns) {
+        if (columns != 0 && rows > (std::numeric_limits<std::size_t>::max)() / sizeof(T) / columns) {
             throw error("matrix of " + std::to_string(rows) + " x " + std::to_string(columns) +
                         " elements does not fit in memory; check the two counts");
         }

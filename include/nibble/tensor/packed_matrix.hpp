@@ -32,7 +32,7 @@ void decode_row(M const& w, std::size_t row, std::size_t first, std::span<float>
     while (!to.empty()) {
         std::size_t const group = St::group == 0 ? 0 : first / St::group;
         std::size_t const left = St::group == 0 ? to.size() : (group + 1) * St::group - first;
-        std::size_t const count = std::min({codes.size(), left, to.size()});
+        std::size_t const count = (std::min)({codes.size(), left, to.size()});
         w.codes(row, first, std::span(codes).first(count));
         auto const scale = w.scale(row, group);
         auto const zero = w.zero(row, group);

@@ -23,7 +23,7 @@ void repack_panels(M const& packed, cpu_panel_weights<typename M::storage>& pane
     std::size_t const k = packed.columns();
     for (std::size_t panel = begin; panel < end; ++panel) {
         std::size_t const first_row = panel * layout::rows;
-        std::size_t const rows = std::min(layout::rows, packed.rows() - first_row);
+        std::size_t const rows = (std::min)(layout::rows, packed.rows() - first_row);
         for (std::size_t r = 0; r < rows; ++r) {
             for (std::size_t g = 0; g < packed.groups(); ++g) {
                 panels.set_scale(first_row + r, g, packed.scale(first_row + r, g), packed.zero(first_row + r, g));
@@ -42,7 +42,7 @@ void repack_panels(M const& packed, cpu_panel_weights<typename M::storage>& pane
                 std::array<std::uint8_t, run> codes{};
                 for (std::size_t r = 0; r < rows; ++r) {
                     packed.codes(first_row + r, g * layout::group + in_group,
-                                 std::span(codes).first(std::min(run, width - in_group)));
+                                 std::span(codes).first((std::min)(run, width - in_group)));
                     for (std::size_t quad = 0; quad < run / 4; ++quad) {
                         std::memcpy(&quads[(start / 4 + quad) * 64 + r * 4], &codes[quad * 4], 4);
                     }

@@ -21,7 +21,7 @@ constexpr std::uint64_t tensor_bytes(std::uint64_t rows, std::uint64_t columns) 
         using zero = typename St::zero_type;
         constexpr std::uint64_t bytes_of_zero = std::same_as<zero, no_zero> ? 0 : sizeof(zero);
         constexpr bool is_per_tensor = std::same_as<typename St::granularity, per_tensor>;
-        constexpr std::uint64_t width = St::group == 0 ? std::numeric_limits<std::uint64_t>::max() : St::group;
+        constexpr std::uint64_t width = St::group == 0 ? (std::numeric_limits<std::uint64_t>::max)() : St::group;
         if (std::same_as<typename St::tail, reject_tail> && St::group != 0 && columns % width != 0) {
             throw error("tensor_bytes got rows that are not whole groups; use a scheme with short_group");
         }

@@ -23,7 +23,7 @@ class thread_pool {
 public:
     /// threads = 0 means one a hardware thread.
     explicit thread_pool(std::size_t threads = 0) {
-        std::size_t const count = threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
+        std::size_t const count = threads != 0 ? threads : (std::max)(1u, std::thread::hardware_concurrency());
         try {
             while (workers_.size() + 1 < count) {
                 workers_.emplace_back(&thread_pool::work, this);
@@ -56,7 +56,7 @@ public:
         call_ = &thread_pool::invoke<body>;
         body_ = const_cast<void*>(static_cast<void const*>(std::addressof(f)));
         count_ = count;
-        pieces_ = std::min(count, 4 * size());
+        pieces_ = (std::min)(count, 4 * size());
         next_.store(0, std::memory_order_relaxed);
         failure_ = nullptr;
         state_.store((state_.load() | open) + one_loop);
@@ -94,7 +94,7 @@ private:
             if (piece >= pieces_) {
                 return;
             }
-            std::size_t const begin = piece * base + std::min(piece, longer);
+            std::size_t const begin = piece * base + (std::min)(piece, longer);
             try {
                 call_(body_, begin, begin + base + (piece < longer ? 1 : 0));
             } catch (...) {

@@ -436,7 +436,7 @@ inline void quantize_segment(float const* x, std::size_t width, std::int8_t* cod
         return;
     }
     float const s = std::bit_cast<float>(most) / 127.0f;
-    if (s < std::numeric_limits<float>::min()) {
+    if (s < (std::numeric_limits<float>::min)()) {
         return;
     }
     ints total = repeat(0);

@@ -187,7 +187,7 @@ inline void attention_dots(detail::attention_task const& task, std::size_t first
     constexpr std::size_t block = 16;  // keys that stay in the first cache for all heads
     while (first < last) {
         std::size_t const slot = (task.begin + first) % task.capacity;
-        std::size_t const count = std::min({block, last - first, task.capacity - slot});
+        std::size_t const count = (std::min)({block, last - first, task.capacity - slot});
         float const* const keys = task.keys + slot * dim;
         std::size_t h = 0;
         if constexpr (dot_heads == 4) {
@@ -214,7 +214,7 @@ inline float largest(float const* x, std::size_t count) {
     float lanes[16];
     store(lanes, most);
     for (; i < count; ++i) {
-        lanes[0] = std::max(lanes[0], x[i]);
+        lanes[0] = (std::max)(lanes[0], x[i]);
     }
     return *std::max_element(lanes, lanes + 16);
 }
@@ -247,7 +247,7 @@ inline void weigh_tile(detail::attention_task const& task, float const* weights,
     }
     for (std::size_t i = 0; i < task.visible;) {
         std::size_t const slot = (task.begin + i) % task.capacity;
-        std::size_t const end = std::min(task.visible, i + task.capacity - slot);
+        std::size_t const end = (std::min)(task.visible, i + task.capacity - slot);
         float const* value = task.values + slot * dim + column;
         for (; i < end; ++i, value += dim) {
             floats row[Vectors];
