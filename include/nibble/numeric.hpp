@@ -10,6 +10,7 @@
 #include <nibble/numeric/f16.hpp>
 #include <nibble/numeric/fma.hpp>
 #include <nibble/numeric/gelu.hpp>
+#include <nibble/numeric/multiply.hpp>  // a product that no compiler fuses
 #include <nibble/numeric/random.hpp>    // counter-based: a function of seed, step, tensor and element
 #include <nibble/numeric/rounding.hpp>  // from a float to an integer
 #include <nibble/numeric/rsqrt.hpp>

@@ -34,14 +34,23 @@ TEST_CASE("an epilogue of parts gives what its parts give after the product, fro
     std::vector<float> const bias(n, 0.25f);
     auto const y = gemm(cpu{}, x, w);
     thread_pool pool(2);
-    auto const fused =
-        gemm(cpu{pool}, x, w,
-             epilogue{add_bias{bias.data()}, gelu_tanh, multiply_by{up}, scale_by{0.5f}, add_residual{residual}});
+    auto const fused = gemm(
+        cpu{pool}, x, w, epilogue{add_bias{bias}, gelu_tanh, multiply_by{up}, scale_by{0.3f}, add_residual{residual}});
     for (std::size_t row = 0; row < m; ++row) {
         for (std::size_t column = 0; column < n; ++column) {
             float const volatile product = gelu_tanh(y(row, column) + bias[column]) * up(row, column);
-            float const volatile scaled = product * 0.5f;
+            float const volatile scaled = product * 0.3f;
             CHECK(fused(row, column) == scaled + residual(row, column));
         }
     }
+}
+
+TEST_CASE("operands that do not cover the result are refused before anything is written", "[gemm]") {
+    dense_panels<float> const w(5, 4);
+    matrix<float> const x(2, 4);
+    matrix<float> const short_of_rows(1, 5);
+    std::vector<float> const bias(4);
+    CHECK_THROWS_AS(gemm(cpu{}, x, w, add_bias{bias}), error);
+    CHECK_THROWS_AS(gemm(cpu{}, x, w, add_residual{short_of_rows}), error);
+    CHECK_THROWS_AS(gemm(cpu{}, x, w, epilogue{gelu_tanh, multiply_by{short_of_rows}}), error);
 }

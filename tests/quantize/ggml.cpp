@@ -4,7 +4,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -67,4 +70,28 @@ TEST_CASE("an all-zero block has ggml's negative zero", "[quantize]") {
     CHECK(ggml_block<q4_0>(x) == "0080" + std::string("88888888888888888888888888888888"));
     CHECK(ggml_block<q5_0>(x) == "0080ffffffff" + std::string(32, '0'));
     CHECK(ggml_block<q8_0>(x) == std::string(68, '0'));
+}
+
+TEST_CASE("P10: a product and the sum after it are two roundings, whatever the target could fuse", "[quantize]") {
+    std::mt19937 random(11);
+    int fused_differs = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        matrix<float> x(1, 32);
+        float const extreme = std::ldexp(1.0f + static_cast<float>(random() % 0x7fffff) * 0x1p-23f, 2);
+        x(0, 0) = extreme;
+        float const volatile inverse = 1.0f / (extreme / -8.0f);
+        for (std::size_t c = 1; c < 32; ++c) {  // as near to a tie of two codes as f32 has values
+            auto const code = static_cast<float>(random() % 15) - 7.5f;
+            x(0, c) = std::nextafter(code / inverse, random() % 2 == 0 ? -100.0f : 100.0f);
+        }
+        auto const packed = quantize<q4_0>(cpu{}, x);
+        for (std::size_t c = 1; c < 32; ++c) {
+            float const volatile product = x(0, c) * inverse;
+            float const volatile sum = product + 8.5f;  // stores round
+            REQUIRE(packed.code(0, c) == std::min(15u, static_cast<unsigned>(sum)));
+            float const fused = std::fma(x(0, c), inverse, 8.5f);
+            fused_differs += static_cast<unsigned>(fused) == static_cast<unsigned>(sum) ? 0 : 1;
+        }
+    }
+    CHECK(fused_differs > 1000);  // so that the check above can fail
 }

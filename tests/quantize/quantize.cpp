@@ -16,6 +16,10 @@
 #include <tuple>
 #include <vector>
 
+#if defined(__x86_64__)
+#include <immintrin.h>  // _mm_getcsr
+#endif
+
 using namespace nibble;
 using Catch::Matchers::ContainsSubstring;
 
@@ -254,6 +258,29 @@ TEMPLATE_LIST_TEST_CASE("P5: on request NaN becomes the code of zero, infinities
     }());
     CHECK(counted.replaced_values == 0);
 }
+
+#if defined(__x86_64__)
+TEMPLATE_LIST_TEST_CASE("P9: codes, scales and values do not depend on how the thread treats subnormals", "[quantize]",
+                        all_schemes) {
+    if constexpr (!rounds_at_random<TestType> && !std::same_as<typename TestType::scale_type, f16>) {
+        matrix<float> x(2, TestType::storage::group == 0 ? 50 : 2 * TestType::storage::group);
+        for (std::size_t i = 0; i < x.rows() * x.columns(); ++i) {
+            x.data()[i] = std::sin(static_cast<float>(i)) * 3e-39f;
+        }
+        auto const packed = quantize<TestType>(cpu{}, x);
+        auto const values = dequantize(cpu{}, packed);
+        unsigned const before = _mm_getcsr();
+        _mm_setcsr(before | 0x8040u);  // flush to zero, denormals are zero
+        auto const flushed = quantize<TestType>(cpu{}, x);
+        auto const flushed_values = dequantize(cpu{}, flushed);
+        auto const seen = fake_quantize<TestType>(cpu{}, x);
+        _mm_setcsr(before);
+        CHECK(flushed == packed);
+        CHECK(same_bits(flushed_values, values));
+        CHECK(same_bits(seen, values));
+    }
+}
+#endif
 
 TEST_CASE("P15: matrices without elements quantize to tensors without elements", "[quantize]") {
     CHECK(quantize<int4_g32>(cpu{}, matrix<float>(0, 7)).rows() == 0);

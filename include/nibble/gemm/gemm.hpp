@@ -14,9 +14,11 @@
 #include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
+#include <nibble/tensor/packed_matrix.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -160,7 +162,9 @@ void product(isa set, int8_rows const& x, cpu_panel_weights<St> const& w, std::s
 template <class W>
 void product(isa set, matrix_view<float const> x, W const& w, std::size_t begin, std::size_t end, scratch_lines& lines,
              matrix_view<float> y) {
-    lines.resize(w.k());
+    if (x.rows() > 1) {  // one row is multiplied as its panel is decoded
+        lines.resize(w.k());
+    }
     [[maybe_unused]] auto* const scratch = reinterpret_cast<float*>(lines.data());
     switch (set) {
 #if NIBBLE_X86_KERNELS
@@ -189,6 +193,11 @@ void product(isa set, rounded_rows const& x, W const& w, std::size_t begin, std:
     product(set, matrix_view<float const>(x.floats), w, begin, end, lines, y);
 }
 
+inline bool overlap(matrix_view<float const> a, matrix_view<float const> b) {
+    std::less<float const*> const before;
+    return before(a.data(), b.data() + b.rows() * b.columns()) && before(b.data(), a.data() + a.rows() * a.columns());
+}
+
 template <class Activations, class W>
 auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w, [[maybe_unused]] isa set) {
     if constexpr (std::is_same_v<Activations, int8_activations> && !is_dense<W>) {
@@ -206,7 +215,7 @@ auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w,
 
 /// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), w packed or dense panels. The bits of y do not depend on threads,
 /// nor on the other rows of x; with f32 and int8 activations, neither on the instruction set. Throws nibble::error if
-/// shapes disagree or the machine lacks the instruction set.
+/// shapes disagree, y lies in x, or the machine lacks the instruction set; nothing is written then.
 template <class Activations = f32_activations, class W, class Epilogue = identity>
 void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<float> y, Epilogue epilogue = {},
                isa set = best_isa()) {
@@ -221,8 +230,12 @@ void gemm_into(cpu where, matrix_view<float const> x, W const& w, matrix_view<fl
     if (!supports(set)) {
         throw error("gemm was asked for an instruction set that this machine lacks; leave the choice to best_isa()");
     }
+    detail::require(epilogue, y.rows(), y.columns());
     if (y.rows() == 0 || y.columns() == 0) {
         return;
+    }
+    if (detail::overlap(x, y)) {
+        throw error("gemm got a result that shares memory with its activations; give it a matrix of its own");
     }
     auto const activations = detail::prepare<Activations>(where, x, w, set);
     constexpr std::size_t unit = 2;  // panels that one register tile may span
@@ -250,8 +263,18 @@ void gemm_into(cpu where, matrix_view<float const> x, std::variant<Weights...> c
 }
 
 /// gemm_into a new matrix.
+template <class Activations = f32_activations, class... Weights, class Epilogue = identity>
+matrix<float> gemm(cpu where, matrix_view<float const> x, std::variant<Weights...> const& w, Epilogue epilogue = {},
+                   isa set = best_isa()) {
+    matrix<float> y(x.rows(), rows_of(w));
+    gemm_into<Activations>(where, x, w, y, epilogue, set);
+    return y;
+}
+
 template <class Activations = f32_activations, class W, class Epilogue = identity>
 matrix<float> gemm(cpu where, matrix_view<float const> x, W const& w, Epilogue epilogue = {}, isa set = best_isa()) {
+    static_assert(!packed_matrix<W>,
+                  "nibble: gemm reads weights in the order of this machine; pass repack(cpu, w) instead of w");
     matrix<float> y(x.rows(), w.n());
     gemm_into<Activations>(where, x, w, y, epilogue, set);
     return y;

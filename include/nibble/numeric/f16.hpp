@@ -11,7 +11,8 @@ namespace nibble {
 /// IEEE 754 binary16: sign, 5 exponent bits (bias 15), 10 mantissa bits. A storage type: no arithmetic.
 ///   range    largest 65504; smallest normal 2^-14; smallest subnormal 2^-24
 ///   from f32 nearest, ties to even; subnormals kept; |x| >= 65520 becomes infinity; NaN becomes quiet NaN 0x7e00 with
-///   its sign to f32   exact
+///            its sign
+///   to f32   exact
 struct f16 {
     std::uint16_t bits = 0;
 

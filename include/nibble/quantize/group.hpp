@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/multiply.hpp>
 #include <nibble/scheme/compose.hpp>
 
 #include <algorithm>
@@ -234,7 +235,7 @@ void with_quotient(group_parameters<S> const& p, F&& f) {
     } else if constexpr (!std::same_as<typename S::division, reciprocal>) {
         f([difference, step = p.step](float x) { return S::division::apply(difference(x), step); });
     } else if (std::isnormal(p.step)) {
-        f([difference, factor = 1.0f / p.step](float x) { return difference(x) * factor; });
+        f([difference, factor = 1.0f / p.step](float x) { return multiply(difference(x), factor); });
     } else {
         f(by_scheme);
     }

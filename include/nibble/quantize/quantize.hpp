@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nibble/numeric/float_bits.hpp>
+#include <nibble/numeric/float_mode.hpp>
 #include <nibble/numeric/random.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/tensor/backend.hpp>
@@ -29,7 +30,7 @@ struct quantize_statistics {
 
 struct quantize_options {
     /// Values that are not finite: an error, or, if true, NaN becomes the code of zero and an infinity the outermost
-    /// code of its side, the scale being that of the finite values.
+    /// code of its side, the scale being that of the finite values. Where these are all zero, so is the group.
     bool replace_nonfinite = false;
     /// The row of the matrix where x begins, which random numbers are counted from.
     std::size_t first_row = 0;
@@ -88,6 +89,7 @@ template <quantization_scheme S, class Visit>
 void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] random_key key,
                     quantize_options const& options, Visit const& visit) {
     constexpr bool is_per_tensor = std::same_as<typename S::granularity, per_tensor>;
+    subnormals_count const mode;
     if (!options.replace_nonfinite) {
         require_finite(x);
     }

@@ -5,6 +5,7 @@
 #include <nibble/numeric/e8m0.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/numeric/float_bits.hpp>
+#include <nibble/numeric/multiply.hpp>
 #include <nibble/scheme/axis.hpp>
 
 #include <cstdint>
@@ -121,7 +122,7 @@ struct reciprocal {
     static constexpr char const* name = "reciprocal";
     NIBBLE_HD static constexpr float apply(float x, float s) {
         bool const tiny = s > -0x1p-126f && s < 0x1p-126f;
-        return tiny ? x / s : x * (1.0f / s);
+        return tiny ? x / s : multiply(x, 1.0f / s);
     }
 };
 

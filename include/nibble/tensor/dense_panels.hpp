@@ -35,7 +35,8 @@ public:
             throw error("dense_panels of " + std::to_string(n) + " x " + std::to_string(k) +
                         " values does not fit in memory; check the two counts");
         }
-        values_.resize(panels() * panel_values());
+        detail::allocate([&] { values_.resize(panels() * panel_values()); },
+                         [&] { return "weights of " + std::to_string(n) + " x " + std::to_string(k); });
     }
 
     std::size_t n() const { return n_; }

@@ -32,6 +32,10 @@ public:
             throw error("A row of " + std::to_string(columns) + " columns is not a whole number of groups of " +
                         std::to_string(Storage::group) + "; use a scheme with short_group or another group size.");
         }
+        if (!layout_.fits()) {
+            throw error("Codes of " + std::to_string(rows) + " x " + std::to_string(columns) +
+                        " are more than memory holds; check the two counts.");
+        }
         detail::allocate([&] { bytes_.resize(layout_.bytes()); },
                          [&] { return "codes of " + std::to_string(rows) + " x " + std::to_string(columns); });
     }

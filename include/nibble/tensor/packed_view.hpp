@@ -30,6 +30,10 @@ struct packed_layout {
     std::size_t rows = 0;
     std::size_t columns = 0;
 
+    /// Whether bytes() is a number that a std::size_t holds: an element takes 3 bytes for its planes, and 16 for a
+    /// scale and a zero of its own, at most.
+    constexpr bool fits() const { return columns == 0 || rows <= static_cast<std::size_t>(-1) / 32 / columns; }
+
     /// Groups in a row: at least one where there are columns.
     constexpr std::size_t groups() const {
         return Storage::group == 0 ? std::size_t{columns != 0} : (columns + Storage::group - 1) / Storage::group;

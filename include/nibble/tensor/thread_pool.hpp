@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/error.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -9,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -21,16 +24,18 @@ namespace nibble {
 /// load on one core does not stop the rest.
 class thread_pool {
 public:
-    /// threads = 0 means one a hardware thread.
+    /// threads = 0 means one a hardware thread. Throws nibble::error where the system gives fewer.
     explicit thread_pool(std::size_t threads = 0) {
         std::size_t const count = threads != 0 ? threads : (std::max)(1u, std::thread::hardware_concurrency());
         try {
             while (workers_.size() + 1 < count) {
                 workers_.emplace_back(&thread_pool::work, this);
             }
-        } catch (...) {
+        } catch (std::exception const& e) {
+            std::size_t const had = size();
             stop();
-            throw;
+            throw error("A thread pool of " + std::to_string(count) + " threads got " + std::to_string(had) + ": " +
+                        e.what() + "; ask for fewer.");
         }
     }
     thread_pool(thread_pool const&) = delete;
