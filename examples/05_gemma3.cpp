@@ -17,8 +17,9 @@ std::size_t speak(std::filesystem::path const& path, std::string const& prompt) 
     nb::thread_pool pool;  // yours, not a hidden global
     auto const model = nb::gemma3::load<storages>(path, {.where = nb::cpu{pool}});
     std::size_t bytes = 0;
-    for (auto const& piece :
-         nb::gemma3::generate(nb::cpu{pool}, model, prompt, {.max_tokens = 32, .sample = {.temperature = 1}})) {
+    std::vector<nb::chat_message> const messages{{nb::chat_role::user, prompt}};
+    nb::gemma3::generation_options const options{.max_tokens = 32, .sample = {.temperature = 1}};
+    for (auto const& piece : nb::gemma3::generate(nb::cpu{pool}, model, messages, options)) {
         std::cout << piece << std::flush;
         bytes += piece.size();
     }

@@ -5,7 +5,8 @@
 ///
 ///     nibble::thread_pool pool;
 ///     auto const model = nibble::gemma3::load("gemma-3-1b-it-q4_0.gguf");
-///     for (auto const& piece : nibble::gemma3::generate(nibble::cpu{pool}, model, "Why is the sky blue?"))
+///     std::vector<nibble::chat_message> const messages{{nibble::chat_role::user, "Why is the sky blue?"}};
+///     for (auto const& piece : nibble::gemma3::generate(nibble::cpu{pool}, model, messages))
 ///         std::cout << piece << std::flush;
 
 #include <nibble/gemma3/block.hpp>                // one block, forward

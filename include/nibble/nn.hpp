@@ -2,7 +2,7 @@
 #pragma once
 
 /// The layers of a transformer over quantized weights, and which scheme each role of a model gets. The bits of a result
-/// do not depend on threads, instruction set, nor on the other rows of a batch.
+/// do not depend on threads, on the other rows of a batch, nor (but for bf16 activations) on the instruction set.
 
 #include <nibble/nn/attention.hpp>      // causal, grouped heads, sliding window, over a cache
 #include <nibble/nn/cross_entropy.hpp>  // of one row of logits

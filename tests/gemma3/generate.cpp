@@ -69,6 +69,29 @@ TEST_CASE("the same seed gives the same text", "[gemma3]") {
     CHECK(with_seed(1) != with_seed(2));
 }
 
+TEST_CASE("an answer to a conversation is what follows its ids, and walking twice does not ask twice", "[gemma3]") {
+    scratch_folder const folder("chat");
+    auto m = golden_with_words(folder);
+    std::vector<std::string> pieces;
+    for (std::uint32_t id = 0; id < 320; ++id) {
+        pieces.push_back(id == 300 ? "<start_of_turn>" : id == 301 ? "<end_of_turn>" : m.words->vocabulary().piece(id));
+    }
+    std::vector<float> const scores(320);
+    std::vector<token_kind> kinds;
+    for (std::uint32_t id = 0; id < 320; ++id) {
+        kinds.push_back(m.words->vocabulary().kind(id));
+    }
+    m.words.emplace(vocabulary(pieces, scores, kinds));
+    std::vector<chat_message> const messages{{chat_role::user, "hi"}};
+    std::string text;
+    auto stream = gemma3::generate(cpu{}, m, messages, {.max_tokens = 6});
+    for (auto const& piece : stream) {
+        text += piece;
+    }
+    CHECK(text == m.words->decode(ids_of(gemma3::generate(cpu{}, m, chat_ids(*m.words, messages), {.max_tokens = 6}))));
+    CHECK(stream.begin() == stream.end());
+}
+
 TEST_CASE("a text needs a tokenizer, a session a token", "[gemma3]") {
     scratch_folder const folder("without");
     auto m = golden_with_words(folder);

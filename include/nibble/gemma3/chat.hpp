@@ -23,7 +23,7 @@ struct chat_message {
 
 /// Ids of a conversation in Gemma's turns, one bos in front, ready for the model's answer:
 ///   bos { <start_of_turn> role \n text <end_of_turn> \n } <start_of_turn> model \n
-/// The texts are trimmed and never parsed for control pieces, so a user cannot forge a turn.
+/// The texts of turns are trimmed and never parsed for control pieces, so a user cannot forge a turn.
 ///   error  the turns alternate user, model, user, ..., and the vocabulary has bos and both turn marks
 ///   param  ask  end with the start of the model's turn
 inline std::vector<std::uint32_t> chat_ids(tokenizer const& words, std::span<chat_message const> messages,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/gemma3/chat.hpp>
 #include <nibble/gemma3/forward.hpp>
 #include <nibble/gemma3/kv_cache.hpp>
 #include <nibble/gemma3/model.hpp>
@@ -18,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nibble::gemma3 {
@@ -28,7 +30,7 @@ class session {
 public:
     /// context: tokens it can hold; batch: tokens that run at once
     session(cpu where, model<W> const& m, std::size_t context = 4096, std::size_t batch = 512)
-        : where_(where), model_(&m), cache_(m.config, context, batch), logits_(1, m.config.vocabulary) {}
+        : where_(where), model_(&m), cache_(m.config, context, batch, m.kv_type), logits_(1, m.config.vocabulary) {}
 
     /// Runs the tokens and gives the logits that follow the last of them; they stay until the next call.
     /// Throws nibble::error for no tokens, and as forward does.
@@ -97,12 +99,16 @@ public:
     using value_type = std::uint32_t;
 
     token_stream(cpu where, model<W> const& m, std::span<std::uint32_t const> prompt, generation_options const& options)
-        : options_(options), session_(where, m, (std::min)(options.context, prompt.size() + options.max_tokens)),
+        : options_(options),
+          session_(where, m,
+                   (std::min)(options.context, prompt.size() + (std::min)(options.max_tokens, options.context))),
           choose_(options.sample), prompt_(prompt.begin(), prompt.end()) {}
 
-    /// Runs the prompt.
+    /// Runs the prompt, the first time.
     stream_iterator<token_stream> begin() {
-        take(prompt_);
+        if (!std::exchange(begun_, true)) {
+            take(prompt_);
+        }
         return stream_iterator(this);
     }
     std::default_sentinel_t end() const { return {}; }
@@ -134,6 +140,7 @@ private:
     session<W> session_;
     sampler choose_;
     std::vector<std::uint32_t> prompt_;
+    bool begun_ = false;
     std::size_t given_ = 0;
     std::optional<std::uint32_t> id_;
 };
@@ -148,8 +155,10 @@ public:
         : tokens_(where, m, prompt, options), decoder_(detail::words_of(m)) {}
 
     stream_iterator<text_stream> begin() {
-        tokens_.begin();
-        read();
+        if (!std::exchange(begun_, true)) {
+            tokens_.begin();
+            read();
+        }
         return stream_iterator(this);
     }
     std::default_sentinel_t end() const { return {}; }
@@ -174,6 +183,7 @@ private:
     token_stream<W> tokens_;
     streaming_decoder decoder_;
     std::string piece_;
+    bool begun_ = false;
     bool done_ = false;
 };
 
@@ -184,13 +194,24 @@ token_stream<W> generate(cpu where, model<W> const& m, std::span<std::uint32_t c
     return {where, m, prompt, options};
 }
 
-/// The text that follows a prompt:
-///     for (auto const& piece : generate(cpu{pool}, model, "Why is the sky blue?", {.max_tokens = 64}))
-///         std::cout << piece << std::flush;
+/// The text that follows a prompt, as it is: for a model that only continues text. A model that answers wants turns;
+/// see below.
 template <class W>
 text_stream<W> generate(cpu where, model<W> const& m, std::string_view prompt, generation_options const& options = {}) {
-    auto const ids = detail::words_of(m).encode(prompt);
-    return {where, m, ids, options};
+    return {where, m, detail::words_of(m).encode(prompt), options};
 }
+
+/// The model's answer to a conversation in Gemma's turns (chat_ids):
+///     for (auto const& piece : generate(cpu{pool}, model, {{chat_role::user, "Why is the sky blue?"}}))
+///         std::cout << piece << std::flush;
+template <class W>
+text_stream<W> generate(cpu where, model<W> const& m, std::vector<chat_message> const& messages,
+                        generation_options const& options = {}) {
+    return {where, m, chat_ids(detail::words_of(m), messages), options};
+}
+
+/// A stream reads its model as long as it runs; give it one that has a name.
+template <class W, class Prompt>
+void generate(cpu where, model<W>&& m, Prompt const& prompt, generation_options const& options = {}) = delete;
 
 }  // namespace nibble::gemma3

@@ -24,6 +24,7 @@ namespace nibble::gemma3 {
 namespace detail {
 
 /// Rows of the tensors of a checkpoint, by their names in GGUF.
+template <class List>
 class checkpoint_rows {
 public:
     explicit checkpoint_rows(checkpoint const& source) : source_(source) {
@@ -43,7 +44,7 @@ public:
             auto const factors = source_.norm(t);
             std::copy(factors.begin(), factors.end(), chunk.data());
         } else {
-            with_view(t, [&](auto const& view) {
+            with_view<List>(t, [&](auto const& view) {
                 for (std::size_t row = 0; row < chunk.rows(); ++row) {
                     decode_row(view, first + row, 0, chunk.row(row));
                 }
@@ -61,8 +62,9 @@ private:
 
 /// Writes the model of a checkpoint under a recipe, as write_gguf does, row by row: neither model lies in memory. A
 /// head of its own stays one. Of a GGUF file the name and the chat template are kept, unless the options have others.
-/// Throws nibble::error where no tokenizer lies beside the checkpoint.
-template <auto Recipe>
+/// `List` names the storages that its matrices may have. Throws nibble::error where no tokenizer lies beside the
+/// checkpoint.
+template <auto Recipe, class List = known_storages>
 export_statistics quantize_checkpoint(cpu where, checkpoint const& source, std::filesystem::path const& path,
                                       export_options options = {}) {
     if (source.words() == nullptr) {
@@ -84,7 +86,8 @@ export_statistics quantize_checkpoint(cpu where, checkpoint const& source, std::
     }
     options.pairs = pairs;
     options.untied_head = source.head() != nullptr;
-    return write_gguf<Recipe>(where, path, source.config(), *source.words(), detail::checkpoint_rows(source), options);
+    return write_gguf<Recipe>(where, path, source.config(), *source.words(), detail::checkpoint_rows<List>(source),
+                              options);
 }
 
 }  // namespace nibble::gemma3

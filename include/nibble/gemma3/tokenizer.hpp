@@ -77,8 +77,7 @@ inline std::string unmark_spaces(std::string_view text) {
 ///   cost    O(n log n) for n bytes of text
 ///   error   decode refuses ids outside the vocabulary
 ///   note    only normal and user-defined pieces come from text, so text never forges a control or byte piece. U+2581
-///   in
-///           the text decodes as a space.
+///           in the text decodes as a space.
 class tokenizer {
 public:
     explicit tokenizer(nibble::vocabulary words) : words_(std::move(words)), mergeable_(words_.size()) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -57,6 +58,14 @@ public:
 
     /// The first id with this text.
     std::optional<std::uint32_t> find(std::string_view text) const { return ids_.find(pieces_, text); }
+
+    /// The vocabulary of the first `count` ids. Throws nibble::error where a special id lies behind them.
+    vocabulary first(std::size_t count) const {
+        auto const part = [count](auto const& all) {
+            return std::remove_cvref_t<decltype(all)>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+        };
+        return {part(pieces_), part(scores_), part(kinds_), options_};
+    }
 
     /// All texts, by id.
     std::vector<std::string> const& pieces() const noexcept { return pieces_; }

@@ -6,10 +6,12 @@
 #include <nibble/io/gguf_writer.hpp>
 #include <nibble/numeric/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>

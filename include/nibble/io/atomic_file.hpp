@@ -66,12 +66,12 @@ public:
         temporary_.clear();
         auto const folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
         int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool const flushed = directory >= 0 && ::fsync(directory) == 0;
         if (directory >= 0) {
-            bool const flushed = ::fsync(directory) == 0;
             ::close(directory);
-            if (!flushed) {
-                fail("flush the folder of");
-            }
+        }
+        if (!flushed) {
+            fail("flush the folder of the finished file");
         }
     }
 

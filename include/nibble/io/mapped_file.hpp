@@ -34,7 +34,7 @@ public:
                 if (fd >= 0)
                     ::close(fd);
             }
-        } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
         auto const fail = [&](char const* what) {
             throw error(path.string() + ": cannot " + what + ": " + std::strerror(errno));
         };

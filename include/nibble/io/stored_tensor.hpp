@@ -85,8 +85,9 @@ private:
 /// a format that is not in `List`, and for bytes that are not as many as the shape needs.
 template <class List = known_storages, class F>
 void with_view(stored_tensor const& t, F&& f) {
+    bool const countable = t.columns == 0 || t.rows <= static_cast<std::size_t>(-1) / 32 / t.columns;
     auto const require = [&](std::size_t bytes) {
-        if (t.bytes.size() != bytes) {
+        if (!countable || t.bytes.size() != bytes) {
             throw error("tensor '" + t.name + "' of " + std::to_string(t.rows) + " x " + std::to_string(t.columns) +
                         " elements as " + t.format() + " has " + std::to_string(t.bytes.size()) + " bytes and needs " +
                         std::to_string(bytes) + "; the file is damaged");

@@ -29,8 +29,8 @@ inline activation_kind parse_activation_kind(std::string_view word) {
     throw error("'" + std::string(word) + "' is not a kind of activations; choose f32, bf16 or int8.");
 }
 
-/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), the layer without a bias. `w` is anything that gemm takes: packed,
-/// dense, or any_weight.
+/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), the layer without a bias. `w` is what gemm_into takes:
+/// packed or dense panels, or any_weight.
 template <class W, class Epilogue = identity>
 void linear(cpu where, activation_kind kind, matrix_view<float const> x, W const& w, matrix_view<float> y,
             Epilogue epilogue = {}) {

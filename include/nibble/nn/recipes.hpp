@@ -20,8 +20,6 @@ namespace recipes {
 template <auto Weights>
 inline constexpr auto all_int8 = recipe(role::otherwise = Weights, role::activations = use<int8_activations>);
 
-using w3g64 = scheme<bits<3>, per_group<64>>;  // ggml has no 3 bits of this kind
-
 inline constexpr auto f32 = recipe(role::otherwise = keep<float>);
 inline constexpr auto bf16 = recipe(role::otherwise = keep<nibble::bf16>);
 inline constexpr auto f16 = recipe(role::otherwise = keep<nibble::f16>);
@@ -35,10 +33,10 @@ inline constexpr auto q4_0_f16 = recipe(role::embedding = keep<nibble::f16>, rol
 inline constexpr auto int8_channel = all_int8<use<nibble::int8_channel>>;
 inline constexpr auto int4_g32 = all_int8<use<nibble::int4_g32>>;
 inline constexpr auto int4_g128 = all_int8<use<nibble::int4_g128>>;
-inline constexpr auto int3_g64 = all_int8<use<w3g64>>;
+inline constexpr auto int3_g64 = all_int8<use<nibble::int3_g64>>;
 inline constexpr auto mixed =
-    recipe(role::embedding = use<nibble::int8_channel>, role::attention = use<nibble::int4_g32>, role::mlp = use<w3g64>,
-           role::activations = use<int8_activations>);
+    recipe(role::embedding = use<nibble::int8_channel>, role::attention = use<nibble::int4_g32>,
+           role::mlp = use<nibble::int3_g64>, role::activations = use<int8_activations>);
 
 }  // namespace recipes
 

@@ -29,20 +29,8 @@ public:
             throw error("rotation got a head size of " + std::to_string(head_dim) + ", base " + std::to_string(base) +
                         " and factor " + std::to_string(factor) + "; the size has to be even, base and factor above 0");
         }
-        std::size_t const half = head_dim / 2;
-        std::vector<double> frequency(half);
-        for (std::size_t i = 0; i < half; ++i) {
-            frequency[i] = std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim)) / factor;
-        }
-        cosines_.reserve(count * half);
-        sines_.reserve(count * half);
-        for (std::size_t token = 0; token < count; ++token) {
-            for (double const f : frequency) {
-                double const angle = static_cast<double>(first + token) * f;
-                cosines_.push_back(static_cast<float>(std::cos(angle)));
-                sines_.push_back(static_cast<float>(std::sin(angle)));
-            }
-        }
+        detail::allocate([&] { fill(first, base, factor); },
+                         [&] { return "the angles of " + std::to_string(count) + " positions"; });
     }
 
     std::size_t count() const { return count_; }
@@ -52,6 +40,23 @@ public:
     std::span<float const> sines(std::size_t i) const { return row(sines_, i); }
 
 private:
+    void fill(std::size_t first, double base, double factor) {
+        std::size_t const half = head_dim_ / 2;
+        std::vector<double> frequency(half);
+        for (std::size_t i = 0; i < half; ++i) {
+            frequency[i] = std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim_)) / factor;
+        }
+        cosines_.reserve(count_ * half);
+        sines_.reserve(count_ * half);
+        for (std::size_t token = 0; token < count_; ++token) {
+            for (double const f : frequency) {
+                double const angle = static_cast<double>(first + token) * f;
+                cosines_.push_back(static_cast<float>(std::cos(angle)));
+                sines_.push_back(static_cast<float>(std::sin(angle)));
+            }
+        }
+    }
+
     std::span<float const> row(std::vector<float> const& values, std::size_t i) const {
         return std::span(values).subspan(i * (head_dim_ / 2), head_dim_ / 2);
     }
