@@ -3,19 +3,20 @@
 
 /// Model files, every one of them untrusted: any byte sequence gives a value or a nibble::error that says where.
 
-#include <nibble/io/atomic_file.hpp>             // a file that appears whole or not at all
-#include <nibble/io/ggml_blocks.hpp>             // Q4_0 ... Q8_0 as packed matrices
-#include <nibble/io/ggml_q6_k.hpp>               // Q6_K as a packed matrix
-#include <nibble/io/ggml_type.hpp>               // ids, block sizes and names of ggml's tensor types
-#include <nibble/io/gguf.hpp>                    // GGUF v2 and v3: metadata and tensors of a file
-#include <nibble/io/gguf_checksum.hpp>           // whether a GGUF file is whole
-#include <nibble/io/gguf_value.hpp>              // one metadata value
-#include <nibble/io/gguf_writer.hpp>             // GGUF v3, written in a stream
-#include <nibble/io/json_fields.hpp>             // JSON as a bounded table of values
-#include <nibble/io/json_position.hpp>           // where a JSON parse has come to
-#include <nibble/io/mapped_file.hpp>             // a file as bytes
-#include <nibble/io/safetensors.hpp>             // safetensors: entries and metadata
-#include <nibble/io/safetensors_checkpoint.hpp>  // one file, or shards with their index
-#include <nibble/io/safetensors_writer.hpp>      // safetensors, written in a stream
-#include <nibble/io/stored_tensor.hpp>           // a matrix of a file, as values or codes
-#include <nibble/io/xxh64.hpp>                   // XXH64
+#include <nibble/io/atomic_file.hpp>                    // a file that appears whole or not at all
+#include <nibble/io/ggml_blocks.hpp>                    // Q4_0 ... Q8_0 as packed matrices
+#include <nibble/io/ggml_q6_k.hpp>                      // Q6_K as a packed matrix
+#include <nibble/io/ggml_type.hpp>                      // ids, block sizes and names of ggml's tensor types
+#include <nibble/io/gguf.hpp>                           // GGUF v2 and v3: metadata and tensors of a file
+#include <nibble/io/gguf_checksum.hpp>                  // whether a GGUF file is whole
+#include <nibble/io/gguf_value.hpp>                     // one metadata value
+#include <nibble/io/gguf_writer.hpp>                    // GGUF v3, written in a stream
+#include <nibble/io/json_fields.hpp>                    // JSON as a bounded table of values
+#include <nibble/io/json_position.hpp>                  // where a JSON parse has come to
+#include <nibble/io/mapped_file.hpp>                    // a file as bytes
+#include <nibble/io/safetensors.hpp>                    // safetensors: entries and metadata
+#include <nibble/io/safetensors_checkpoint.hpp>         // one file, or shards with their index
+#include <nibble/io/safetensors_checkpoint_writer.hpp>  // the same, written tensor by tensor
+#include <nibble/io/safetensors_writer.hpp>             // safetensors, written in a stream
+#include <nibble/io/stored_tensor.hpp>                  // a matrix of a file, as values or codes
+#include <nibble/io/xxh64.hpp>                          // XXH64

@@ -16,6 +16,23 @@
 
 namespace nibble {
 
+namespace detail {
+
+/// Makes names that came or went in a folder last; false, with errno, where the system does not.
+inline bool flush_folder(std::filesystem::path const& folder) {
+    int const directory = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        return false;
+    }
+    bool const flushed = ::fsync(directory) == 0;
+    int const reason = errno;
+    ::close(directory);
+    errno = reason;
+    return flushed;
+}
+
+}  // namespace detail
+
 /// A file that appears whole or not at all: bytes go to a temporary file in the same folder; commit() flushes it to the
 /// disk, gives it its name and flushes the folder. A reader sees the old file or the new one, never a part. Without a
 /// commit the temporary file is removed.  Errors name the file and the system's reason. POSIX.
@@ -64,13 +81,7 @@ public:
             fail("rename the finished file to");
         }
         temporary_.clear();
-        auto const folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-        int const directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool const flushed = directory >= 0 && ::fsync(directory) == 0;
-        if (directory >= 0) {
-            ::close(directory);
-        }
-        if (!flushed) {
+        if (!detail::flush_folder(path_.parent_path())) {
             fail("flush the folder of the finished file");
         }
     }
