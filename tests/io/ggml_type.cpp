@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nibble/io/ggml_type.hpp"
+#include <nibble/io/ggml_type.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

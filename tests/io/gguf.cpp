@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nibble/io/gguf.hpp"
+#include <nibble/io/gguf.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <fstream>  // std::ifstream
-#include <sstream>  // std::istringstream
+#include <fstream>
+#include <sstream>
 
 namespace {
 
@@ -82,22 +82,25 @@ TEST_CASE("P1: every proper prefix of a GGUF file is refused with a byte offset"
 TEST_CASE("P1: every malformed GGUF file gets its verdict, mapped or read") {
     std::string const folder = NIBBLE_SOURCE_DIR "/../shared/malformed/";
     std::ifstream manifest(folder + "MANIFEST.tsv");
-    if (!manifest)
+    if (!manifest) {
         SKIP("no folder of malformed files");
+    }
     int seen = 0;
     for (std::string line; std::getline(manifest, line);) {
         std::istringstream fields(line);
         std::string name, expected, stage;
         fields >> name >> expected >> stage;
-        if (!name.ends_with(".gguf"))
+        if (!name.ends_with(".gguf")) {
             continue;
+        }
         ++seen;
         INFO(name);
         for (auto const mode : {nibble::file_mode::map, nibble::file_mode::read}) {
-            if (expected == "reject" && stage == "container")
+            if (expected == "reject" && stage == "container") {
                 CHECK_THROWS_AS(nibble::gguf_file::open(folder + name, {}, mode), nibble::error);
-            else
+            } else {
                 CHECK_NOTHROW(nibble::gguf_file::open(folder + name, {}, mode));
+            }
         }
     }
     CHECK(seen > 50);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nibble/io/gguf_value.hpp"
+#include <nibble/io/gguf_value.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -36,8 +36,9 @@ std::string text_of(fs::path const& path) {
 
 std::vector<std::byte> counted(std::size_t size) {
     std::vector<std::byte> bytes(size);
-    for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t i = 0; i < size; ++i) {
         bytes[i] = static_cast<std::byte>(i * 7 + 1);
+    }
     return bytes;
 }
 
@@ -49,13 +50,16 @@ void declare(gguf_writer& writer, std::string_view name, std::string_view type,
 /// `source` parsed and written again.
 std::string rewritten(gguf_file const& source, fs::path const& to) {
     gguf_writer writer;
-    for (auto const& pair : source.metadata())
+    for (auto const& pair : source.metadata()) {
         writer.add(pair);
-    for (auto const& tensor : source.tensors())
+    }
+    for (auto const& tensor : source.tensors()) {
         writer.add_tensor(tensor.name, *tensor.type, std::span(tensor.dims).first(tensor.rank));
+    }
     writer.start(to);
-    for (auto const& tensor : source.tensors())
+    for (auto const& tensor : source.tensors()) {
         writer.write(tensor.bytes);
+    }
     writer.commit();
     CHECK(fs::file_size(to) == writer.file_bytes());
     return text_of(to);
@@ -103,8 +107,9 @@ TEST_CASE("Pairs of every type and tensors of several are read back as they were
     CHECK(writer.data_bytes() == f.size() + q.size() + k.size());
     writer.start(path);
     writer.write(f);
-    for (auto const& byte : q)
+    for (auto const& byte : q) {
         writer.write({&byte, 1});
+    }
     writer.write(k);
     writer.commit();
     CHECK(fs::file_size(path) == writer.file_bytes());
@@ -141,8 +146,9 @@ TEST_CASE("Pairs of every type and tensors of several are read back as they were
 
 TEST_CASE("A file of another writer is the same bytes when written again", "[io]") {
     std::string const shared = NIBBLE_SOURCE_DIR "/../shared/";
-    if (!fs::exists(shared + "golden") || !fs::exists(shared + "malformed"))
+    if (!fs::exists(shared + "golden") || !fs::exists(shared + "malformed")) {
         SKIP("no files of another writer");
+    }
     scratch_folder const folder;
     for (auto const* name : {"golden/llama.cpp/tiny-a-q4_0.gguf", "golden/llama.cpp/tiny-a-bf16.gguf",
                              "malformed/001_base_accept.gguf", "malformed/004_align-64_accept.gguf",
@@ -155,16 +161,18 @@ TEST_CASE("A file of another writer is the same bytes when written again", "[io]
 TEST_CASE("P3: whatever the reader accepts can be written and read again", "[io]") {
     std::string const malformed = NIBBLE_SOURCE_DIR "/../shared/malformed/";
     std::ifstream manifest(malformed + "MANIFEST.tsv");
-    if (!manifest)
+    if (!manifest) {
         SKIP("no folder of malformed files");
+    }
     scratch_folder const folder;
     int seen = 0;
     for (std::string line; std::getline(manifest, line);) {
         std::istringstream fields(line);
         std::string name, expected, stage;
         fields >> name >> expected >> stage;
-        if (!name.ends_with(".gguf") || (expected == "reject" && stage == "container"))
+        if (!name.ends_with(".gguf") || (expected == "reject" && stage == "container")) {
             continue;
+        }
         INFO(name);
         ++seen;
         auto const first = gguf_file::open(malformed + name);
@@ -172,8 +180,9 @@ TEST_CASE("P3: whatever the reader accepts can be written and read again", "[io]
         auto const second = gguf_file::open(folder.path / "again.gguf");
         REQUIRE(second.metadata().size() == first.metadata().size());
         REQUIRE(second.tensors().size() == first.tensors().size());
-        for (auto const& tensor : first.tensors())
+        for (auto const& tensor : first.tensors()) {
             CHECK(std::ranges::equal(second.tensor(tensor.name).bytes, tensor.bytes));
+        }
     }
     CHECK(seen > 20);
 }
@@ -256,11 +265,13 @@ TEST_CASE("As many pairs and tensors as the reader takes are taken, and not one 
     scratch_folder const folder;
     gguf_writer writer;
     gguf_limits const limits;
-    for (std::uint64_t i = 0; i < limits.max_pairs; ++i)
+    for (std::uint64_t i = 0; i < limits.max_pairs; ++i) {
         writer.add("k" + std::to_string(i), true);
+    }
     CHECK_THROWS_WITH(writer.add("k", true), ContainsSubstring("one more than 16384 pairs"));
-    for (std::uint64_t i = 0; i < limits.max_tensors; ++i)
+    for (std::uint64_t i = 0; i < limits.max_tensors; ++i) {
         declare(writer, "t" + std::to_string(i), "I8", {0});
+    }
     CHECK_THROWS_WITH(declare(writer, "t", "I8", {0}), ContainsSubstring("one more than 16384 tensors"));
     writer.start(folder.path / "m");
     writer.commit();

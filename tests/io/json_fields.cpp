@@ -134,9 +134,10 @@ TEST_CASE("P1: every prefix and every mutation gives a table or an error with a 
     std::mt19937 random(1);
     for (int round = 0; round < 20000; ++round) {
         auto text = config;
-        for (auto n = 1 + random() % 3; n > 0; --n)
+        for (auto n = 1 + random() % 3; n > 0; --n) {
             text[random() % text.size()] =
                 random() % 2 == 0 ? "{}[]\",:01e\\"[random() % 11] : static_cast<char>(random() % 256);
+        }
         REQUIRE(survives(text));
     }
     CHECK_THROWS_AS(parse(std::string("{}\0", 3)), error);

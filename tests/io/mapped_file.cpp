@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nibble/io/mapped_file.hpp"
+#include <nibble/io/mapped_file.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <algorithm>  // std::ranges::equal
+#include <algorithm>
 
 TEST_CASE("P4: mapping and reading give the same bytes, also after a drop") {
     nibble::mapped_file const mapped(__FILE__), read(__FILE__, nibble::file_mode::read);

@@ -39,16 +39,18 @@ std::atomic<std::size_t> live{0}, peak{0};
 #if NIBBLE_TEST_OWN_NEW
 void* operator new(std::size_t size) {
     void* const at = std::malloc(size == 0 ? 1 : size);
-    if (at == nullptr)
+    if (at == nullptr) {
         throw std::bad_alloc();
+    }
     std::size_t const now = live += ::malloc_usable_size(at);
     for (auto most = peak.load(); now > most && !peak.compare_exchange_weak(most, now);) {
     }
     return at;
 }
 void operator delete(void* at) noexcept {
-    if (at != nullptr)
+    if (at != nullptr) {
         live -= ::malloc_usable_size(at);
+    }
     std::free(at);
 }
 void operator delete(void* at, std::size_t) noexcept { operator delete(at); }
@@ -71,10 +73,11 @@ std::optional<std::size_t> refusal_of(std::string const& file) {
     bool refused = false;
     auto const most = peak_of([&] {
         try {
-            if (file.starts_with("GGUF"))
+            if (file.starts_with("GGUF")) {
                 nibble::gguf_file::parse(bytes);
-            else
+            } else {
                 nibble::safetensors_file::parse(bytes);
+            }
         } catch (nibble::error const&) {
             refused = true;
         }
@@ -91,11 +94,13 @@ std::size_t allowed(std::string const& file) { return 2 * file.size() + (std::si
 }  // namespace
 
 TEST_CASE("P2: refusing a malformed file takes at most twice its header and 1 MiB", "[io]") {
-    if (!NIBBLE_TEST_OWN_NEW)
+    if (!NIBBLE_TEST_OWN_NEW) {
         SKIP("the sanitizer has its own operator new");
+    }
     std::filesystem::path const folder = NIBBLE_SOURCE_DIR "/../shared/malformed";
-    if (!std::filesystem::exists(folder))
+    if (!std::filesystem::exists(folder)) {
         SKIP("no malformed/ beside the sources");
+    }
     int seen = 0;
     for (auto const& item : std::filesystem::directory_iterator(folder)) {
         INFO(item.path().string());
@@ -110,14 +115,17 @@ TEST_CASE("P2: refusing a malformed file takes at most twice its header and 1 Mi
 }
 
 TEST_CASE("P2: the costliest headers that the limits let in are refused within twice their size and 1 MiB", "[io]") {
-    if (!NIBBLE_TEST_OWN_NEW)
+    if (!NIBBLE_TEST_OWN_NEW) {
         SKIP("the sanitizer has its own operator new");
+    }
     nibble::safetensors_limits const limits;
     std::string pairs, tensors;
-    for (std::size_t i = 0; i < limits.metadata_pairs; ++i)
+    for (std::size_t i = 0; i < limits.metadata_pairs; ++i) {
         pairs += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":\"\"";
-    for (std::size_t i = 0; i < limits.tensors; ++i)
+    }
+    for (std::size_t i = 0; i < limits.tensors; ++i) {
         tensors += ",\"" + std::to_string(i) + R"(":{"dtype":"U8","shape":[1,1,1,1,1,1,1,0],"data_offsets":[0,0]})";
+    }
     std::size_t const large = (std::size_t{3} << 20U) + 1;
     for (auto const& json : {
              R"({"__metadata__":{)" + pairs + "}" + tensors + ",",
@@ -135,18 +143,21 @@ TEST_CASE("P2: the costliest headers that the limits let in are refused within t
 
     nibble::gguf_limits const gguf;
     std::string file = "GGUF" + word(3) + number(gguf.max_tensors) + number(gguf.max_pairs);
-    for (std::uint64_t i = 0; i < gguf.max_pairs; ++i)
+    for (std::uint64_t i = 0; i < gguf.max_pairs; ++i) {
         file += number(3) + std::string{static_cast<char>(i & 127U), static_cast<char>(i >> 7U), 'k'} + word(7) + '\0';
-    for (std::uint64_t i = 0; i < gguf.max_tensors; ++i)
+    }
+    for (std::uint64_t i = 0; i < gguf.max_tensors; ++i) {
         file += number(2) + std::string{static_cast<char>(i & 127U), static_cast<char>(i >> 7U)} + word(1) + number(0) +
                 word(0) + number(i + 1 == gguf.max_tensors ? 1 : 0);
+    }
     REQUIRE(refusal_of(file).has_value());
     CHECK(*refusal_of(file) <= allowed(file));
 }
 
 TEST_CASE("P2: a table of JSON values takes the text once more and 96 bytes a value", "[io]") {
-    if (!NIBBLE_TEST_OWN_NEW)
+    if (!NIBBLE_TEST_OWN_NEW) {
         SKIP("the sanitizer has its own operator new");
+    }
     std::size_t const count = 300'000, slack = std::size_t{64} << 10U;
     std::string numbers = "[0", keys = "{\"0\":\"\"";
     for (std::size_t i = 1; i < count; ++i) {

@@ -14,8 +14,9 @@ namespace {
 
 std::string with_header(std::string const& json, std::string const& data) {
     std::string file;
-    for (unsigned i = 0; i < 8; ++i)
+    for (unsigned i = 0; i < 8; ++i) {
         file.push_back(static_cast<char>((json.size() >> (8 * i)) & 255));
+    }
     return file + json + data;
 }
 
@@ -45,17 +46,20 @@ TEST_CASE("a parsed file gives its metadata, shapes and bytes") {
 }
 
 TEST_CASE("P1: each proper prefix is refused with a byte offset") {
-    for (std::size_t n = 0; n < small.size(); ++n)
+    for (std::size_t n = 0; n < small.size(); ++n) {
         CHECK(refusal(small.substr(0, n)).find("byte ") != std::string::npos);
+    }
 }
 
 TEST_CASE("P1, P3, P17: every sample of malformed/ gets its verdict") {
     std::filesystem::path const folder = NIBBLE_SOURCE_DIR "/../shared/malformed";
-    if (!std::filesystem::exists(folder))
+    if (!std::filesystem::exists(folder)) {
         SKIP("no malformed/ beside the sources");
+    }
     for (auto const& item : std::filesystem::directory_iterator(folder)) {
-        if (item.path().extension() != ".safetensors")
+        if (item.path().extension() != ".safetensors") {
             continue;
+        }
         INFO(item.path().string());
         std::ostringstream text;
         text << std::ifstream(item.path(), std::ios::binary).rdbuf();

@@ -30,8 +30,9 @@ struct scratch_folder {
     /// A file with one-byte tensors of these names; the byte is the name's first.
     void shard(std::string const& name, std::vector<std::string> const& tensors) const {
         std::vector<safetensors_entry> entries;
-        for (auto const& tensor : tensors)
+        for (auto const& tensor : tensors) {
             entries.push_back({tensor, "U8", {1}, std::as_bytes(std::span(tensor)).first(1)});
+        }
         atomic_file file(path / name);
         write_safetensors([&](auto bytes) { file.write(bytes); }, entries);
         file.commit();

@@ -34,8 +34,9 @@ struct scratch_folder {
 
     std::set<std::string> files() const {
         std::set<std::string> names;
-        for (auto const& entry : fs::directory_iterator(path))
+        for (auto const& entry : fs::directory_iterator(path)) {
             names.insert(entry.path().filename().string());
+        }
         return names;
     }
     std::string text(std::string const& name) const {
@@ -52,16 +53,18 @@ model model_of(std::vector<std::pair<std::string, std::size_t>> const& sizes, in
     model result;
     for (auto const& [name, size] : sizes) {
         auto& bytes = result[name];
-        for (std::size_t i = 0; i < size; ++i)
+        for (std::size_t i = 0; i < size; ++i) {
             bytes += static_cast<char>(static_cast<int>(i) * 7 + name[0] * 3 + salt);
+        }
     }
     return result;
 }
 
 std::vector<safetensors_entry> entries_of(model const& m) {
     std::vector<safetensors_entry> entries;
-    for (auto const& [name, bytes] : m)
+    for (auto const& [name, bytes] : m) {
         entries.push_back({name, "U8", {bytes.size()}, {}});
+    }
     return entries;
 }
 
@@ -77,8 +80,9 @@ void write(fs::path const& folder, model const& m, std::uint64_t shard_bytes) {
 model read(fs::path const& folder) {
     auto const checkpoint = safetensors_checkpoint::open(folder);
     model result;
-    for (auto const* entry : checkpoint.tensors())
+    for (auto const* entry : checkpoint.tensors()) {
         result[entry->name].assign(reinterpret_cast<char const*>(entry->bytes.data()), entry->bytes.size());
+    }
     return result;
 }
 
@@ -86,11 +90,13 @@ model read(fs::path const& folder) {
 std::map<std::string, std::string> shards(scratch_folder const& folder) {
     std::map<std::string, std::string> result;
     for (auto const& name : folder.files()) {
-        if (!name.ends_with(".safetensors"))
+        if (!name.ends_with(".safetensors")) {
             continue;
+        }
         auto const file = safetensors_checkpoint::open(folder.path / name);
-        for (auto const* entry : file.tensors())
+        for (auto const* entry : file.tensors()) {
             result[name] += entry->name;
+        }
     }
     return result;
 }
@@ -121,8 +127,9 @@ TEST_CASE("Shards begin where the next tensor would exceed them, and are read ba
         CHECK(read(folder.path) == m);
         CHECK(read(folder.path / index_name) == m);
         std::string result;
-        for (auto const& [name, tensors] : shards(folder))
+        for (auto const& [name, tensors] : shards(folder)) {
             result += (result.empty() ? "" : "|") + tensors;
+        }
         return result;
     };
     CHECK(cut(60) == "abc|de");
@@ -197,8 +204,9 @@ TEST_CASE("P23: at every step of a write a reader sees the old checkpoint, then 
                 write(image.path, next, shard);
                 CHECK(read(image.path) == next);
                 std::size_t unfinished = 0;
-                for (auto const& name : image.files())
+                for (auto const& name : image.files()) {
                     unfinished += name.ends_with(".tmp") ? 1 : 0;
+                }
                 CHECK(unfinished == 1);
                 CHECK(image.files().size() == folder.files().size() + unfinished);
             }
@@ -230,8 +238,9 @@ TEST_CASE("P23: an exception of the callback leaves the old checkpoint and no ne
                 write(folder.path, old, old_shard);
                 auto const before = folder.files();
                 auto const fill = [&](safetensors_entry const& entry, auto const& out) {
-                    if (entry.name == last)
+                    if (entry.name == last) {
                         throw std::runtime_error("no more");
+                    }
                     out(std::as_bytes(std::span(old.at(entry.name))));
                 };
                 CHECK_THROWS_WITH(

@@ -49,8 +49,9 @@ TEST_CASE("a tensor may come in parts, and the file is the one that is written f
         into(parts), entries,
         [&](nibble::safetensors_entry const& entry, auto const& out) {
             order += entry.name + " ";
-            for (auto const& byte : entry.bytes)
+            for (auto const& byte : entry.bytes) {
                 out(std::span(&byte, 1));
+            }
         },
         metadata);
     CHECK(parts == whole);
@@ -64,8 +65,9 @@ TEST_CASE("P17: a tensor with a byte too many or too few is refused before the f
     auto const fill_with = [&](std::size_t count) {
         written = 0;
         nibble::stream_safetensors(sink, {{"a", "U8", {3}, {}}}, [&](auto const&, auto const& out) {
-            for (std::size_t i = 0; i < count; ++i)
+            for (std::size_t i = 0; i < count; ++i) {
                 out(std::span(four).first(1));
+            }
         });
         return written;
     };
@@ -80,8 +82,9 @@ TEST_CASE("P17: sizes that overflow together are refused, though each of them fi
     auto const sink = [](std::span<std::byte const>) { FAIL("the sink was called"); };
     auto const fill = [](auto const&, auto const&) { FAIL("fill was called"); };
     std::vector<nibble::safetensors_entry> entries;
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < 8; ++i) {
         entries.push_back({std::to_string(i), "U8", {(std::uint64_t{1} << 61U) - 1}, {}});
+    }
     entries.push_back({"last", "U8", {7}, {}});
     CHECK_NOTHROW(nibble::detail::lay_out_safetensors(entries, {}));
     entries.back().shape = {8};

@@ -30,9 +30,10 @@ inline std::vector<std::uint32_t> chat_ids(tokenizer const& words, std::span<cha
                                            bool ask = true) {
     auto const& v = words.vocabulary();
     auto const start = v.find("<start_of_turn>"), end = v.find("<end_of_turn>");
-    if (!start || !end || !v.options().bos)
+    if (!start || !end || !v.options().bos) {
         throw error(
             "chat: the vocabulary lacks bos, <start_of_turn> or <end_of_turn>; is it an instruction-tuned model?");
+    }
     auto const trim = [](std::string_view s) {
         constexpr std::string_view white = " \t\n\v\f\r";
         auto const first = s.find_first_not_of(white);
@@ -47,17 +48,19 @@ inline std::vector<std::uint32_t> chat_ids(tokenizer const& words, std::span<cha
             before = text + "\n\n";
             continue;
         }
-        if (role != (turn % 2 == 0 ? chat_role::user : chat_role::model))
+        if (role != (turn % 2 == 0 ? chat_role::user : chat_role::model)) {
             throw error("chat: message " + std::to_string(i) +
                         " is out of turn; turns alternate user, model, and only the first message may be system");
+        }
         ids.push_back(*start);
         words.append(ids, (role == chat_role::user ? "user\n" : "model\n") + (turn == 0 ? before : "") + trim(text));
         ids.push_back(*end);
         words.append(ids, "\n");
         ++turn;
     }
-    if (turn == 0)
+    if (turn == 0) {
         throw error("chat: no user message; give one");
+    }
     if (ask) {
         ids.push_back(*start);
         words.append(ids, "model\n");

@@ -31,20 +31,24 @@ struct utf8_front {
 
 inline utf8_front front_of_utf8(std::string_view text) noexcept {
     auto const lead = static_cast<std::uint8_t>(text[0]);
-    if (lead < 0x80)
+    if (lead < 0x80) {
         return {1, true, true};
+    }
     std::size_t const need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4)
+    if (lead < 0xc2 || lead > 0xf4) {
         return {1, false, true};
+    }
     for (std::size_t i = 1; i < need; ++i) {
-        if (i == text.size())
+        if (i == text.size()) {
             return {i, false, false};
+        }
         auto const next = static_cast<std::uint8_t>(text[i]);
         // The second byte also excludes overlong forms, surrogates and values above U+10FFFF.
         int const low = i > 1 ? 0x80 : lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
         int const high = i > 1 ? 0xbf : lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        if (next < low || next > high)
+        if (next < low || next > high) {
             return {1, false, true};
+        }
     }
     return {need, true, true};
 }
@@ -54,8 +58,9 @@ inline constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581
 inline std::string mark_spaces(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    for (char const c : text)
+    for (char const c : text) {
         c == ' ' ? out.append(space_mark) : out.append(1, c);
+    }
     return out;
 }
 
@@ -84,12 +89,15 @@ public:
         for (std::uint32_t id = 0; id < words_.size(); ++id) {
             auto const kind = words_.kind(id);
             auto const& text = words_.piece(id);
-            if (text.empty())
+            if (text.empty()) {
                 continue;
-            if (kind == token_kind::normal || kind == token_kind::user_defined)
+            }
+            if (kind == token_kind::normal || kind == token_kind::user_defined) {
                 mergeable_.add(words_.pieces(), id);
-            if (kind != token_kind::user_defined && kind != token_kind::control)
+            }
+            if (kind != token_kind::user_defined && kind != token_kind::control) {
                 continue;
+            }
             auto const key = detail::mark_spaces(text);
             splitting_.emplace(key, id);
             lengths_[static_cast<std::uint8_t>(key[0])].push_back(key.size());
@@ -106,16 +114,18 @@ public:
     ///   parse_special  control pieces spelled out in the text become their ids; leave off for untrusted text
     std::vector<std::uint32_t> encode(std::string_view text, bool parse_special = false) const {
         std::vector<std::uint32_t> ids;
-        if (words_.options().add_bos && words_.options().bos)
+        if (words_.options().add_bos && words_.options().bos) {
             ids.push_back(*words_.options().bos);
+        }
         append(ids, text, parse_special);
         return ids;
     }
 
     /// Ids of `text` put behind `ids`, without bos.
     void append(std::vector<std::uint32_t>& ids, std::string_view text, bool parse_special = false) const {
-        if (text.empty())
+        if (text.empty()) {
             return;
+        }
         std::string const marked =
             detail::mark_spaces(words_.options().add_space_prefix ? " " : "").append(detail::mark_spaces(text));
         std::string_view const all = marked;
@@ -149,10 +159,12 @@ public:
     /// decode(encode(x)) = x for any bytes without U+2581, given all 256 byte pieces.
     std::string decode(std::vector<std::uint32_t> const& ids) const {
         std::string out;
-        for (auto const id : ids)
+        for (auto const id : ids) {
             out += text_of(id);
-        if (words_.options().add_space_prefix && out.starts_with(' '))
+        }
+        if (words_.options().add_space_prefix && out.starts_with(' ')) {
             out.erase(0, 1);
+        }
         return out;
     }
 
@@ -171,13 +183,16 @@ private:
 
     std::pair<std::uint32_t, std::size_t> split_at(std::string_view rest, bool parse_special) const {
         for (auto const bytes : lengths_[static_cast<std::uint8_t>(rest[0])]) {
-            if (bytes > rest.size())
+            if (bytes > rest.size()) {
                 continue;
+            }
             auto const at = splitting_.find(std::string(rest.substr(0, bytes)));
-            if (at == splitting_.end())
+            if (at == splitting_.end()) {
                 continue;
-            if (parse_special || words_.kind(at->second) == token_kind::user_defined)
+            }
+            if (parse_special || words_.kind(at->second) == token_kind::user_defined) {
                 return {at->second, bytes};
+            }
         }
         return {0, 0};
     }
@@ -193,8 +208,9 @@ private:
         }
         std::priority_queue<pair> pairs;
         auto const offer = [&](std::ptrdiff_t left, std::ptrdiff_t right) {
-            if (left < 0 || right < 0)
+            if (left < 0 || right < 0) {
                 return;
+            }
             auto const l = static_cast<std::size_t>(left), r = static_cast<std::size_t>(right);
             std::size_t const bytes = symbols[l].bytes + symbols[r].bytes;
             if (auto const id = mergeable_.find(words_.pieces(), text.substr(symbols[l].begin, bytes))) {
@@ -202,27 +218,32 @@ private:
                 pairs.push({std::isnan(score) ? -std::numeric_limits<float>::infinity() : score, l, r, bytes});
             }
         };
-        for (std::size_t i = 1; i < symbols.size(); ++i)
+        for (std::size_t i = 1; i < symbols.size(); ++i) {
             offer(static_cast<std::ptrdiff_t>(i) - 1, static_cast<std::ptrdiff_t>(i));
+        }
         while (!pairs.empty()) {
             auto const best = pairs.top();
             pairs.pop();
             auto& left = symbols[best.left];
             auto& right = symbols[best.right];
             // Stale once either side has merged: a merged right side has no bytes, a grown side changes the sum.
-            if (left.bytes == 0 || right.bytes == 0 || left.bytes + right.bytes != best.bytes)
+            if (left.bytes == 0 || right.bytes == 0 || left.bytes + right.bytes != best.bytes) {
                 continue;
+            }
             left.bytes = best.bytes;
             right.bytes = 0;
             left.after = right.after;
-            if (left.after >= 0)
+            if (left.after >= 0) {
                 symbols[static_cast<std::size_t>(left.after)].before = static_cast<std::ptrdiff_t>(best.left);
+            }
             offer(left.before, static_cast<std::ptrdiff_t>(best.left));
             offer(static_cast<std::ptrdiff_t>(best.left), left.after);
         }
-        for (auto const& s : symbols)
-            if (s.bytes != 0)
+        for (auto const& s : symbols) {
+            if (s.bytes != 0) {
                 emit(ids, text.substr(s.begin, s.bytes));
+            }
+        }
     }
 
     void emit(std::vector<std::uint32_t>& ids, std::string_view symbol_text) const {
@@ -231,13 +252,14 @@ private:
             return;
         }
         for (char const c : symbol_text) {
-            if (auto const id = words_.byte_id(static_cast<std::uint8_t>(c)))
+            if (auto const id = words_.byte_id(static_cast<std::uint8_t>(c))) {
                 ids.push_back(*id);
-            else if (words_.options().unk)
+            } else if (words_.options().unk) {
                 ids.push_back(*words_.options().unk);
-            else
+            } else {
                 throw error(
                     "tokenizer: the text has a byte without a piece, and the vocabulary has no unk id to stand for it");
+            }
         }
     }
 
@@ -256,15 +278,17 @@ public:
     std::string push(std::uint32_t id) {
         held_ += from_->text_of(id);
         if (first_ && !held_.empty()) {
-            if (from_->vocabulary().options().add_space_prefix && held_[0] == ' ')
+            if (from_->vocabulary().options().add_space_prefix && held_[0] == ' ') {
                 held_.erase(0, 1);
+            }
             first_ = false;
         }
         std::size_t done = 0;
         while (done < held_.size()) {
             auto const front = detail::front_of_utf8(std::string_view(held_).substr(done));
-            if (!front.complete)
+            if (!front.complete) {
                 break;
+            }
             done += front.bytes;
         }
         std::string out = held_.substr(0, done);

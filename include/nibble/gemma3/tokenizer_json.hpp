@@ -50,8 +50,9 @@ public:
     bool number_unsigned(std::uint64_t value) {
         switch (here()) {
         case slot::piece_id:
-            if (pieces_.size() == most_pieces || !pieces_.try_emplace(path_[2], piece{value, unmerged}).second)
+            if (pieces_.size() == most_pieces || !pieces_.try_emplace(path_[2], piece{value, unmerged}).second) {
                 fail("a piece too many or a second time in model.vocab");
+            }
             return true;
         case slot::added_id:
             added_.back().id = value;
@@ -63,20 +64,23 @@ public:
     bool string(std::string& value) {
         switch (here()) {
         case slot::model_type:
-            if (value != "BPE")
+            if (value != "BPE") {
                 fail("a model.type other than BPE");
+            }
             return is_bpe_ = true;
         case slot::normalizer_type:
-            if (value == "Prepend")
+            if (value == "Prepend") {
                 fail("a normalizer that puts a space in front of the text, as Gemma's does not");
+            }
             return true;
         case slot::added_content:
             added_.back().content = value;
             return true;
         case slot::merge: {
             auto const space = value.find(' ');
-            if (space == value.npos || value.find(' ', space + 1) != value.npos)
+            if (space == value.npos || value.find(' ', space + 1) != value.npos) {
                 fail("a merge that is not two pieces with a space between them");
+            }
             return merge(value.substr(0, space), value.substr(space + 1));
         }
         case slot::merge_piece:
@@ -94,8 +98,9 @@ public:
     bool start_object(std::size_t) {
         auto const at = here();
         if (at == slot::added_token) {
-            if (added_.size() == most_pieces)
+            if (added_.size() == most_pieces) {
                 fail("an added token too many");
+            }
             added_.emplace_back();
         }
         return enter(at == slot::top || at == slot::model || at == slot::vocab || at == slot::added_token);
@@ -107,27 +112,33 @@ public:
     }
     bool end_object() {
         path_.pop_back();
-        if (here() == slot::added_token && (added_.back().id == no_id || added_.back().content.empty()))
+        if (here() == slot::added_token && (added_.back().id == no_id || added_.back().content.empty())) {
             fail("an added token without an id or a content");
+        }
         return true;
     }
     bool end_array() {
         path_.pop_back();
-        if (here() != slot::merge)
+        if (here() != slot::merge) {
             return true;
-        if (pair_.size() != 2)
+        }
+        if (pair_.size() != 2) {
             fail("a merge of " + std::to_string(pair_.size()) + " pieces instead of two");
+        }
         return merge(pair_[0], pair_[1]);
     }
     bool parse_error(std::size_t, std::string const&, nlohmann::json::exception const&) { fail("invalid JSON"); }
 
     /// The vocabulary, when everything is read.
     vocabulary finish() {
-        if (!is_bpe_ || !byte_fallback_ || pieces_.empty())
+        if (!is_bpe_ || !byte_fallback_ || pieces_.empty()) {
             fail("no BPE model with byte_fallback and a vocab before the end");
-        for (auto const& token : added_)
-            if (pieces_.try_emplace(token.content, piece{token.id, unmerged}).first->second.id != token.id)
+        }
+        for (auto const& token : added_) {
+            if (pieces_.try_emplace(token.content, piece{token.id, unmerged}).first->second.id != token.id) {
                 fail("two ids for the added token " + quoted(token.content) + " before the end");
+            }
+        }
 
         vocabulary_options options{find("<bos>"), find("<eos>"), find("<unk>"), find("<pad>"), true, false};
         std::vector<std::string> texts(pieces_.size());
@@ -136,20 +147,25 @@ public:
         while (!pieces_.empty()) {
             auto node = pieces_.extract(pieces_.begin());
             auto const [id, rank] = node.mapped();
-            if (id >= texts.size() || kinds[id] != token_kind{})
+            if (id >= texts.size() || kinds[id] != token_kind{}) {
                 fail("a gap in the ids or an id twice, " + std::to_string(id) + " of " + quoted(node.key()) +
                      ", before the end");
+            }
             kinds[id] = kind_of(node.key(), rank);
             scores[id] = 0.0F - static_cast<float>(rank == unmerged ? merges_ : rank);
             texts[id] = std::move(node.key());
         }
-        for (auto const& token : added_)
+        for (auto const& token : added_) {
             kinds[token.id] = token.special ? token_kind::control : token_kind::user_defined;
-        for (auto const id : {options.bos, options.eos, options.pad})
-            if (id)
+        }
+        for (auto const id : {options.bos, options.eos, options.pad}) {
+            if (id) {
                 kinds[*id] = token_kind::control;
-        if (options.unk)
+            }
+        }
+        if (options.unk) {
             kinds[*options.unk] = token_kind::unknown;
+        }
         return {std::move(texts), std::move(scores), std::move(kinds), options};
     }
 
@@ -192,27 +208,34 @@ private:
 
     slot here() const {
         auto const depth = path_.size();
-        if (depth == 0)
+        if (depth == 0) {
             return slot::top;
+        }
         if (path_[0] == "model") {
-            if (depth == 1)
+            if (depth == 1) {
                 return slot::model;
-            if (path_[1] == "vocab")
+            }
+            if (path_[1] == "vocab") {
                 return depth == 2 ? slot::vocab : slot::piece_id;
-            if (path_[1] == "merges")
+            }
+            if (path_[1] == "merges") {
                 return depth == 2 ? slot::merges : depth == 3 ? slot::merge : slot::merge_piece;
-            if (depth == 2)
+            }
+            if (depth == 2) {
                 return path_[1] == "type"            ? slot::model_type
                        : path_[1] == "byte_fallback" ? slot::byte_fallback
                                                      : slot::other;
+            }
         } else if (path_[0] == "added_tokens") {
-            if (depth < 3)
+            if (depth < 3) {
                 return depth == 1 ? slot::added_tokens : slot::added_token;
-            if (depth == 3)
+            }
+            if (depth == 3) {
                 return path_[2] == "id"        ? slot::added_id
                        : path_[2] == "content" ? slot::added_content
                        : path_[2] == "special" ? slot::added_special
                                                : slot::other;
+            }
         } else if (path_[0] == "normalizer" && path_.back() == "type") {
             return slot::normalizer_type;
         }
@@ -220,24 +243,29 @@ private:
     }
 
     bool skip() const {
-        if (here() != slot::other)
+        if (here() != slot::other) {
             fail("a value of another type than its place needs");
+        }
         return true;
     }
     bool enter(bool expected) {
-        if (!expected)
+        if (!expected) {
             skip();
-        if (path_.size() == most_levels)
+        }
+        if (path_.size() == most_levels) {
             fail("objects and arrays nested too deep");
+        }
         path_.emplace_back();
         return true;
     }
     bool merge(std::string const& left, std::string const& right) {
         auto const whole = pieces_.find(left + right);
-        if (whole == pieces_.end() || !pieces_.contains(left) || !pieces_.contains(right))
+        if (whole == pieces_.end() || !pieces_.contains(left) || !pieces_.contains(right)) {
             fail("a merge with a piece that model.vocab, which comes first, does not have");
-        if (merges_ == most_merges)
+        }
+        if (merges_ == most_merges) {
             fail("a merge too many");
+        }
         whole->second.rank = (std::min)(whole->second.rank, merges_++);
         return true;
     }
@@ -246,8 +274,9 @@ private:
         return at == pieces_.end() ? std::nullopt : std::optional(static_cast<std::uint32_t>(at->second.id));
     }
     static token_kind kind_of(std::string const& text, std::uint32_t rank) {
-        if (vocabulary::byte_of(text))
+        if (vocabulary::byte_of(text)) {
             return token_kind::byte;
+        }
         auto const characters = std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
         return rank == unmerged && characters > 1 ? token_kind::unused : token_kind::normal;
     }

@@ -37,17 +37,20 @@ public:
                vocabulary_options options = {})
         : pieces_(std::move(pieces)), scores_(std::move(scores)), kinds_(std::move(kinds)), options_(options),
           ids_(pieces_.size()) {
-        if (pieces_.size() != scores_.size() || pieces_.size() != kinds_.size())
+        if (pieces_.size() != scores_.size() || pieces_.size() != kinds_.size()) {
             throw error("vocabulary: " + std::to_string(pieces_.size()) + " pieces, " + std::to_string(scores_.size()) +
                         " scores and " + std::to_string(kinds_.size()) + " kinds; give one of each for every id");
-        if (pieces_.size() > 0x7fffffff)
+        }
+        if (pieces_.size() > 0x7fffffff) {
             throw error("vocabulary: more than 2^31 - 1 pieces; is the file damaged?");
+        }
         in_range(options_.bos, "bos");
         in_range(options_.eos, "eos");
         in_range(options_.unk, "unk");
         in_range(options_.pad, "pad");
-        for (std::size_t i = 0; i < pieces_.size(); ++i)
+        for (std::size_t i = 0; i < pieces_.size(); ++i) {
             add(i);
+        }
     }
 
     std::size_t size() const noexcept { return pieces_.size(); }
@@ -75,53 +78,65 @@ public:
 
     /// The byte of a piece `<0xHH>`, two hexadecimal digits of either case.
     static std::optional<std::uint8_t> byte_of(std::string_view piece) noexcept {
-        if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>')
+        if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') {
             return std::nullopt;
+        }
         int const high = digit(piece[3]), low = digit(piece[4]);
-        if (high < 0 || low < 0)
+        if (high < 0 || low < 0) {
             return std::nullopt;
+        }
         return static_cast<std::uint8_t>(high * 16 + low);
     }
 
 private:
     static int digit(char c) noexcept {
-        if (c >= '0' && c <= '9')
+        if (c >= '0' && c <= '9') {
             return c - '0';
-        if (c >= 'A' && c <= 'F')
+        }
+        if (c >= 'A' && c <= 'F') {
             return c - 'A' + 10;
-        if (c >= 'a' && c <= 'f')
+        }
+        if (c >= 'a' && c <= 'f') {
             return c - 'a' + 10;
+        }
         return -1;
     }
 
     void add(std::size_t i) {
         auto const id = static_cast<std::uint32_t>(i);
         auto const& text = pieces_[i];
-        if (kinds_[i] < token_kind::normal || kinds_[i] > token_kind::byte)
+        if (kinds_[i] < token_kind::normal || kinds_[i] > token_kind::byte) {
             throw error("vocabulary: piece " + std::to_string(i) + " has kind " +
                         std::to_string(static_cast<int>(kinds_[i])) + "; kinds are 1 to 6");
-        if (text == "<start_of_turn>" || text == "<end_of_turn>")
+        }
+        if (text == "<start_of_turn>" || text == "<end_of_turn>") {
             kinds_[i] = token_kind::control;
+        }
         ids_.add(pieces_, id);
-        if (kinds_[i] != token_kind::byte)
+        if (kinds_[i] != token_kind::byte) {
             return;
+        }
         auto const value = byte_of(text);
-        if (!value)
+        if (!value) {
             throw error("vocabulary: byte piece " + std::to_string(i) + " is not spelled <0x00> to <0xFF>");
-        if (!bytes_[*value])
+        }
+        if (!bytes_[*value]) {
             bytes_[*value] = id;
+        }
     }
 
     void in_range(std::optional<std::uint32_t> id, char const* name) const {
-        if (id && *id >= pieces_.size())
+        if (id && *id >= pieces_.size()) {
             throw error(std::string("vocabulary: ") + name + " id " + std::to_string(*id) + " is not below the " +
                         std::to_string(pieces_.size()) + " pieces; correct the id");
+        }
     }
 
     std::uint32_t checked(std::uint32_t id) const {
-        if (id >= pieces_.size())
+        if (id >= pieces_.size()) {
             throw error("vocabulary: token id " + std::to_string(id) + " is not below the " +
                         std::to_string(pieces_.size()) + " pieces; is this another model's token?");
+        }
         return id;
     }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>        // std::array
-#include <cstdint>      // std::uint32_t, std::uint64_t
-#include <string_view>  // std::string_view
+#include <array>
+#include <cstdint>
+#include <string_view>
 
 namespace nibble {
 
@@ -30,17 +30,21 @@ inline constexpr std::array<ggml_type, 35> ggml_types{{
 
 /// The type with this id, or null.
 constexpr ggml_type const* find_ggml_type(std::uint32_t id) {
-    for (auto const& type : ggml_types)
-        if (type.id == id)
+    for (auto const& type : ggml_types) {
+        if (type.id == id) {
             return &type;
+        }
+    }
     return nullptr;
 }
 
 /// The type with this name, or null.
 constexpr ggml_type const* find_ggml_type(std::string_view name) {
-    for (auto const& type : ggml_types)
-        if (type.name == name)
+    for (auto const& type : ggml_types) {
+        if (type.name == name) {
             return &type;
+        }
+    }
     return nullptr;
 }
 

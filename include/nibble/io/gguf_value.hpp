@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "nibble/numeric/error.hpp"
+#include <nibble/numeric/error.hpp>
 
-#include <cstddef>      // std::byte
-#include <cstdint>      // std::uint64_t
-#include <cstring>      // std::memcpy
-#include <span>         // std::span
-#include <string>       // std::string
-#include <string_view>  // std::string_view
-#include <vector>       // std::vector
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace nibble {
 
@@ -42,8 +42,9 @@ struct gguf_value {
     std::uint64_t as_uint() const {
         auto const value =
             type == gguf_type::u64 ? load_unaligned<std::uint64_t>(at) : static_cast<std::uint64_t>(as_int());
-        if (type != gguf_type::u64 && as_int() < 0)
+        if (type != gguf_type::u64 && as_int() < 0) {
             fail("is negative; expected an unsigned integer");
+        }
         return value;
     }
     std::int64_t as_int() const {
@@ -63,43 +64,51 @@ struct gguf_value {
         case gguf_type::i64:
             return load_unaligned<std::int64_t>(at);
         case gguf_type::u64:
-            if (load_unaligned<std::uint64_t>(at) >> 63U)
+            if (load_unaligned<std::uint64_t>(at) >> 63U) {
                 fail("exceeds 2^63 - 1");
+            }
             return load_unaligned<std::int64_t>(at);
         default:
             fail("is not an integer");
         }
     }
     double as_float() const {
-        if (type == gguf_type::f32)
+        if (type == gguf_type::f32) {
             return static_cast<double>(load_unaligned<float>(at));
-        if (type == gguf_type::f64)
+        }
+        if (type == gguf_type::f64) {
             return load_unaligned<double>(at);
+        }
         fail("is not a float");
     }
     bool as_bool() const {
-        if (type != gguf_type::boolean)
+        if (type != gguf_type::boolean) {
             fail("is not a bool");
+        }
         return *at != std::byte{0};
     }
     std::string_view as_string() const {
-        if (type != gguf_type::string)
+        if (type != gguf_type::string) {
             fail("is not a string");
+        }
         return {reinterpret_cast<char const*>(at), static_cast<std::size_t>(count)};
     }
     /// Element i of an array of numbers, as a value of its own.
     gguf_value operator[](std::uint64_t i) const {
-        if (type != gguf_type::array || element == gguf_type::string)
+        if (type != gguf_type::array || element == gguf_type::string) {
             fail("is not an array of numbers");
-        if (i >= count)
+        }
+        if (i >= count) {
             fail("has no element " + std::to_string(i));
+        }
         auto const step = i * gguf_type_bytes(element);
         return {key, at + step, 1, offset + step, element, element};
     }
     /// The texts of an array of strings, which view the file.
     std::vector<std::string_view> as_strings() const {
-        if (type != gguf_type::array || element != gguf_type::string)
+        if (type != gguf_type::array || element != gguf_type::string) {
             fail("is not an array of strings");
+        }
         std::vector<std::string_view> texts;
         texts.reserve(static_cast<std::size_t>(count));
         auto const* from = at;

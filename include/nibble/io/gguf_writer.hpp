@@ -6,10 +6,10 @@
 #include <nibble/io/gguf_checksum.hpp>
 #include <nibble/io/xxh64.hpp>
 
-#include <concepts>       // std::same_as
-#include <memory>         // std::unique_ptr
-#include <optional>       // std::optional
-#include <unordered_set>  // std::unordered_set
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <unordered_set>
 
 namespace nibble {
 
@@ -28,14 +28,15 @@ concept gguf_number = detail::one_of<T, bool, std::uint8_t, std::int8_t, std::ui
 /// The value type that T is written as.
 template <gguf_number T>
 constexpr gguf_type gguf_type_of() {
-    if constexpr (std::same_as<T, bool>)
+    if constexpr (std::same_as<T, bool>) {
         return gguf_type::boolean;
-    else if constexpr (std::floating_point<T>)
+    } else if constexpr (std::floating_point<T>) {
         return sizeof(T) == 4 ? gguf_type::f32 : gguf_type::f64;
-    else if constexpr (std::signed_integral<T>)
+    } else if constexpr (std::signed_integral<T>) {
         return std::array{gguf_type::i8, gguf_type::i16, gguf_type::i32, gguf_type::i64}[std::bit_width(sizeof(T)) - 1];
-    else
+    } else {
         return std::array{gguf_type::u8, gguf_type::u16, gguf_type::u32, gguf_type::u64}[std::bit_width(sizeof(T)) - 1];
+    }
 }
 
 /// Writes a GGUF file, version 3: first all add() and add_tensor(), then start(), the tensors' bytes through write(),
@@ -78,15 +79,18 @@ public:
         put(header, std::uint64_t{pair.key.size()});
         header += pair.key;
         put(header, static_cast<std::uint32_t>(pair.type));
-        if (pair.type == gguf_type::array)
+        if (pair.type == gguf_type::array) {
             put(header, static_cast<std::uint32_t>(pair.element));
-        if (pair.type == gguf_type::array || pair.type == gguf_type::string)
+        }
+        if (pair.type == gguf_type::array || pair.type == gguf_type::string) {
             put(header, pair.count);
+        }
         header += bytes;
         pairs_ += header;
         keys_.emplace(pair.key);
-        if (pair.key == "general.alignment")
+        if (pair.key == "general.alignment") {
             alignment_ = pair.as_uint();
+        }
     }
 
     /// Adds the pair that verify_checksum reads; its value is known at commit().
@@ -99,31 +103,39 @@ public:
     void add_tensor(std::string_view name, ggml_type const& type, std::span<std::uint64_t const> dims) {
         auto const where = "tensor " + quoted(name);
         refuse_if_started(where);
-        if (name.size() > limits.max_name)
+        if (name.size() > limits.max_name) {
             fail(where + " has a name of " + std::to_string(name.size()) + " bytes; use at most " +
                  std::to_string(limits.max_name));
-        if (names_.contains(std::string(name)))
+        }
+        if (names_.contains(std::string(name))) {
             fail(where + " is declared twice; rename one");
-        if (tensors_.size() == limits.max_tensors)
+        }
+        if (tensors_.size() == limits.max_tensors) {
             fail(where + " is one more than " + std::to_string(limits.max_tensors) + " tensors; write two files");
-        if (dims.empty() || dims.size() > 4)
+        }
+        if (dims.empty() || dims.size() > 4) {
             fail(where + " has rank " + std::to_string(dims.size()) + "; give 1 to 4 dimensions");
+        }
         auto const* const known = find_ggml_type(type.id);
-        if (known == nullptr || known->block != type.block || known->bytes != type.bytes)
+        if (known == nullptr || known->block != type.block || known->bytes != type.bytes) {
             fail(where + " has the unknown type " + quoted(type.name) + "; use one of ggml_types");
-        if (dims[0] % type.block != 0)
+        }
+        if (dims[0] % type.block != 0) {
             fail(where + " has rows of " + std::to_string(dims[0]) + " elements, not whole blocks of " +
                  std::string(type.name) + "; use a multiple of " + std::to_string(type.block));
+        }
         std::uint64_t elements = 1;
         for (auto const dim : dims) {
-            if (dim > most || (elements != 0 && dim > most / elements))
+            if (dim > most || (elements != 0 && dim > most / elements)) {
                 fail(where + " has 2^63 elements or more; correct its dimensions");
+            }
             elements *= dim;
         }
         auto const blocks = elements / type.block;
         // Padding, 2^30 bytes at most, lies in the other half of the range.
-        if (blocks > (most / 2 - data_bytes_) / type.bytes)
+        if (blocks > (most / 2 - data_bytes_) / type.bytes) {
             fail(where + " brings the file to 2^62 bytes or more; correct its dimensions");
+        }
         tensors_.push_back({std::string(name), known, {dims.begin(), dims.end()}, blocks * type.bytes});
         names_.emplace(name);
         data_bytes_ += blocks * type.bytes;
@@ -135,11 +147,13 @@ public:
     /// Of the whole file.
     std::uint64_t file_bytes() const {
         std::uint64_t bytes = header_bytes + pairs_.size();
-        for (auto const& tensor : tensors_)
+        for (auto const& tensor : tensors_) {
             bytes += 8 + tensor.name.size() + 4 + 8 * tensor.dims.size() + 4 + 8;
+        }
         bytes = aligned(bytes);
-        for (auto const& tensor : tensors_)
+        for (auto const& tensor : tensors_) {
             bytes += aligned(tensor.bytes);
+        }
         return bytes;
     }
 
@@ -156,8 +170,9 @@ public:
             put(header, std::uint64_t{tensor.name.size()});
             header += tensor.name;
             put(header, static_cast<std::uint32_t>(tensor.dims.size()));
-            for (auto const dim : tensor.dims)
+            for (auto const dim : tensor.dims) {
                 put(header, dim);
+            }
             put(header, tensor.type->id);
             put(header, offset);
             offset += aligned(tensor.bytes);
@@ -174,11 +189,13 @@ public:
     /// The next bytes of the tensors' data, which may begin and end inside a tensor. When a write fails the file is
     /// abandoned.
     void write(std::span<std::byte const> bytes) {
-        if (file_ == nullptr)
+        if (file_ == nullptr) {
             fail("write() has no open file; call start() first");
-        if (bytes.size() > data_bytes_ - written_)
+        }
+        if (bytes.size() > data_bytes_ - written_) {
             fail(std::to_string(bytes.size()) + " bytes come where the tensors have only " +
                  std::to_string(data_bytes_ - written_) + " left; compare them with their dimensions");
+        }
         auto file = std::move(file_);
         while (!bytes.empty()) {
             auto const size = tensors_[tensor_].bytes;
@@ -201,11 +218,13 @@ public:
 
     /// Gives the file its name, on the disk. The writer can then start() another file of the same header.
     void commit() {
-        if (file_ == nullptr)
+        if (file_ == nullptr) {
             fail("commit() has no open file; call start() first");
-        if (written_ != data_bytes_)
+        }
+        if (written_ != data_bytes_) {
             fail("tensor " + quoted(tensors_[tensor_].name) + " is the first without all its bytes: " +
                  std::to_string(data_bytes_ - written_) + " are missing; write them before commit()");
+        }
         auto const file = std::exchange(file_, nullptr);
         if (checksum_at_) {
             auto const value = hash_.value();
@@ -239,50 +258,65 @@ private:
     }
 
     void write_to(atomic_file& file, std::span<std::byte const> bytes) {
-        if (checksum_at_)
+        if (checksum_at_) {
             hash_.add(bytes);
+        }
         file.write(bytes);
     }
     void skip_empty_tensors() {
-        while (tensor_ < tensors_.size() && tensors_[tensor_].bytes == 0)
+        while (tensor_ < tensors_.size() && tensors_[tensor_].bytes == 0) {
             ++tensor_;
+        }
     }
     void refuse_if_started(std::string const& what) const {
-        if (file_ != nullptr)
+        if (file_ != nullptr) {
             fail(what + " comes after the header was written; commit() the file first");
+        }
     }
     void check_key(gguf_value const& pair) const {
         auto const where = "key " + quoted(pair.key);
         refuse_if_started(where);
-        if (pair.key.empty())
+        if (pair.key.empty()) {
             fail("an empty key; name the value");
-        if (pair.key.size() > limits.max_key)
+        }
+        if (pair.key.size() > limits.max_key) {
             fail(where + " has " + std::to_string(pair.key.size()) + " bytes; use at most " +
                  std::to_string(limits.max_key));
-        if (keys_.contains(std::string(pair.key)))
+        }
+        if (keys_.contains(std::string(pair.key))) {
             fail(where + " is added twice; keep one");
-        if (keys_.size() == limits.max_pairs)
+        }
+        if (keys_.size() == limits.max_pairs) {
             fail(where + " is one more than " + std::to_string(limits.max_pairs) + " pairs; leave some out");
+        }
     }
     static void check_value(gguf_value const& pair) {
         auto const where = "key " + quoted(pair.key);
-        if (pair.type > gguf_type::f64 || pair.element > gguf_type::f64)
+        if (pair.type > gguf_type::f64 || pair.element > gguf_type::f64) {
             fail(where + " has an unknown value type; use one of gguf_type");
-        if (pair.type == gguf_type::array && pair.element == gguf_type::array)
+        }
+        if (pair.type == gguf_type::array && pair.element == gguf_type::array) {
             fail(where + " nests arrays; write one array a key");
-        if (pair.count > limits.max_string)
+        }
+        if (pair.count > limits.max_string) {
             fail(where + " has " + std::to_string(pair.count) + " elements or bytes; use at most 2^30");
-        if ((pair.type == gguf_type::array ? pair.element : pair.type) == gguf_type::boolean)
-            for (auto const byte : bytes_of(pair))
-                if (byte != '\0' && byte != '\1')
+        }
+        if ((pair.type == gguf_type::array ? pair.element : pair.type) == gguf_type::boolean) {
+            for (auto const byte : bytes_of(pair)) {
+                if (byte != '\0' && byte != '\1') {
                     fail(where + " has a bool not 0 or 1; correct the value");
+                }
+            }
+        }
         if (pair.key == "general.alignment") {
-            if (pair.type != gguf_type::u32)
+            if (pair.type != gguf_type::u32) {
                 fail(where + " is not a u32; give a std::uint32_t");
+            }
             auto const bytes = pair.as_uint();
-            if (bytes < 8 || !std::has_single_bit(bytes) || bytes > limits.max_alignment)
+            if (bytes < 8 || !std::has_single_bit(bytes) || bytes > limits.max_alignment) {
                 fail(where + " is " + std::to_string(bytes) + "; use a power of two from 8 to " +
                      std::to_string(limits.max_alignment));
+            }
         }
     }
     /// A number, a string's text or an array's elements.
@@ -292,9 +326,10 @@ private:
             size = 0;
             for (std::uint64_t i = 0; i < pair.count; ++i) {
                 auto const length = load_unaligned<std::uint64_t>(pair.at + size);
-                if (length > limits.max_string)
+                if (length > limits.max_string) {
                     fail("key " + quoted(pair.key) + " has a string of " + std::to_string(length) +
                          " bytes; use at most 2^30");
+                }
                 size += 8 + length;
             }
         } else if (pair.type == gguf_type::array) {

@@ -4,19 +4,19 @@
 #include <nibble/io/json_position.hpp>
 #include <nibble/numeric/error.hpp>
 
-#include <algorithm>    // std::sort, std::lower_bound
-#include <cmath>        // std::trunc
-#include <cstddef>      // std::byte
-#include <cstdint>      // std::int64_t
-#include <deque>        // std::deque
-#include <new>          // std::bad_alloc
-#include <span>         // std::span
-#include <string>       // std::string
-#include <string_view>  // std::string_view
-#include <type_traits>  // std::is_integral_v
-#include <utility>      // std::exchange
-#include <variant>      // std::variant
-#include <vector>       // std::vector
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
 
 namespace nibble {
 
@@ -57,8 +57,9 @@ public:
     /// Also of a number such as 1e6 that is an integer of at most 2^53.
     std::int64_t as_integer() const {
         if (auto const* number = std::get_if<double>(&value_);
-            number != nullptr && std::abs(*number) <= 0x1p53 && std::trunc(*number) == *number)
+            number != nullptr && std::abs(*number) <= 0x1p53 && std::trunc(*number) == *number) {
             return static_cast<std::int64_t>(*number);
+        }
         return get<std::int64_t>("an integer");
     }
 
@@ -95,16 +96,18 @@ private:
 
     template <typename T>
     T get(char const* expected) const {
-        if (auto const* value = std::get_if<T>(&value_))
+        if (auto const* value = std::get_if<T>(&value_)) {
             return *value;
+        }
         constexpr char const* names[]{"null", "a bool", "an integer", "a number", "a string", "an array", "an object"};
         throw error("JSON: " + path() + " at byte " + std::to_string(offset_) + " is " +
                     names[static_cast<std::size_t>(kind_)] + "; expected " + expected);
     }
 
     json_field const* child(std::string_view key) const {
-        if (kind_ != json_kind::object)
+        if (kind_ != json_kind::object) {
             return nullptr;
+        }
         auto const all = members();
         auto const found = std::lower_bound(
             all.begin(), all.end(), key, [](auto const* field, std::string_view text) { return field->key_ < text; });
@@ -118,23 +121,27 @@ private:
     }
     template <typename Segment>
     json_field const& child_or_error(Segment const& segment) const {
-        if (auto const* found = child(segment))
+        if (auto const* found = child(segment)) {
             return *found;
+        }
         std::string name;
-        if constexpr (std::is_integral_v<Segment>)
+        if constexpr (std::is_integral_v<Segment>) {
             name = "[" + std::to_string(segment) + "]";
-        else
+        } else {
             name = segment;
+        }
         throw error("JSON: " + path() + " at byte " + std::to_string(offset_) + " has no " + detail::in_message(name) +
                     "; is this another kind of file?");
     }
 
     std::string raw_path() const {
-        if (parent_ == nullptr)
+        if (parent_ == nullptr) {
             return {};
+        }
         std::string const before = parent_->raw_path();
-        if (parent_->kind_ == json_kind::object)
+        if (parent_->kind_ == json_kind::object) {
             return before + (before.empty() ? "" : ".") + std::string(key_.substr(0, 80));
+        }
         auto const all = parent_->members();
         return before + "[" + std::to_string(std::find(all.begin(), all.end(), this) - all.begin()) + "]";
     }
@@ -202,8 +209,9 @@ struct json_builder {
         return {table.text_.data() + begin, text.size()};
     }
     bool add(json_kind kind, value const& what) {
-        if (table.fields_.size() == limits.values)
+        if (table.fields_.size() == limits.values) {
             fail("more values than the limit of " + std::to_string(limits.values));
+        }
         auto& field = table.fields_.emplace_back();
         field.offset_ = where.offset();
         field.kind_ = kind;
@@ -216,8 +224,9 @@ struct json_builder {
         return true;
     }
     bool begin(json_kind kind) {
-        if (open.size() == limits.depth)
+        if (open.size() == limits.depth) {
             fail("objects and arrays nested deeper than the limit of " + std::to_string(limits.depth));
+        }
         add(kind, json_field::children{});
         open.push_back(&table.fields_.back());
         return true;
@@ -238,8 +247,9 @@ struct json_builder {
     bool string(std::string& what) { return add(json_kind::string, keep(what)); }
     bool binary(std::vector<std::uint8_t>&) { fail("binary data"); }
     bool key(std::string& what) {
-        if (what.size() > limits.key_bytes)
+        if (what.size() > limits.key_bytes) {
             fail("a key longer than the limit of " + std::to_string(limits.key_bytes) + " bytes");
+        }
         next_key = keep(what);
         return true;
     }
@@ -264,16 +274,19 @@ struct json_builder {
             }
         }
         for (auto const& field : table.fields_) {
-            if (field.kind_ != json_kind::object)
+            if (field.kind_ != json_kind::object) {
                 continue;
+            }
             auto const& all = std::get<json_field::children>(field.value_);
             std::sort(all.first, all.first + all.count, [](auto const* a, auto const* b) {
                 return a->key_ != b->key_ ? a->key_ < b->key_ : a->offset_ < b->offset_;
             });
-            for (std::size_t i = 1; i < all.count; ++i)
-                if (all.first[i]->key_ == all.first[i - 1]->key_)
+            for (std::size_t i = 1; i < all.count; ++i) {
+                if (all.first[i]->key_ == all.first[i - 1]->key_) {
                     throw error("JSON: " + all.first[i]->path() + " at byte " + std::to_string(all.first[i]->offset_) +
                                 " is there twice; keep one");
+                }
+            }
         }
     }
 
@@ -291,9 +304,10 @@ struct json_builder {
 ///   error   any bytes give a table or a nibble::error with a byte offset; an object with a key twice is refused
 ///   cost    O(n log n) for n bytes
 inline json_fields parse_json_fields(std::span<std::byte const> text, json_limits const& limits = {}) {
-    if (text.size() > limits.bytes)
+    if (text.size() > limits.bytes) {
         throw error("JSON: the text ends at byte " + std::to_string(text.size()) + ", after the limit of " +
                     std::to_string(limits.bytes) + "; raise the limit or use the right file");
+    }
     try {
         detail::json_builder builder{limits};
         return builder.read({reinterpret_cast<char const*>(text.data()), text.size()});

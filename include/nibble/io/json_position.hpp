@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>          // std::replace_if
-#include <cstddef>            // std::size_t
-#include <iterator>           // std::input_iterator_tag
-#include <nlohmann/json.hpp>  // nlohmann::json::sax_parse
-#include <string>             // std::string
-#include <string_view>        // std::string_view
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 namespace nibble {
 
@@ -68,13 +68,15 @@ void parse_json(std::string_view text, std::size_t token_bytes, Handler& handler
     std::size_t length = 0;
     for (char const& c : text) {
         handler.where.at = &c;
-        if (c == '\0')
+        if (c == '\0') {
             handler.fail("a NUL byte");
+        }
         bool const opens = !quoted && c == '"';
         bool const digit = !quoted && (c == '-' || (c >= '0' && c <= '9'));
         length = opens || (digit && !numeric) ? 1 : length + 1;
-        if (length > token_bytes)
+        if (length > token_bytes) {
             handler.fail("a token longer than the limit of " + std::to_string(token_bytes) + " bytes");
+        }
         numeric = digit || (numeric && std::string_view("+.eE").find(c) != std::string_view::npos);
         bool const closes = quoted && c == '"' && !escaped;
         escaped = quoted && c == '\\' && !escaped;

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "nibble/numeric/error.hpp"
+#include <nibble/numeric/error.hpp>
 
-#include <fcntl.h>     // open
-#include <sys/mman.h>  // mmap, madvise
-#include <sys/stat.h>  // fstat
-#include <unistd.h>    // read, close, sysconf
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <cerrno>      // errno
-#include <cstddef>     // std::byte
-#include <cstring>     // std::strerror
-#include <filesystem>  // std::filesystem::path
-#include <memory>      // std::unique_ptr
-#include <new>         // std::bad_alloc
-#include <span>        // std::span
-#include <string>      // std::string
-#include <utility>     // std::exchange
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
 
 namespace nibble {
 
@@ -31,27 +31,33 @@ public:
         struct descriptor {
             int fd;
             ~descriptor() {
-                if (fd >= 0)
+                if (fd >= 0) {
                     ::close(fd);
+                }
             }
         } const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
         auto const fail = [&](char const* what) {
             throw error(path.string() + ": cannot " + what + ": " + std::strerror(errno));
         };
-        if (file.fd < 0)
+        if (file.fd < 0) {
             fail("open for reading");
+        }
         struct stat status{};
-        if (::fstat(file.fd, &status) != 0)
+        if (::fstat(file.fd, &status) != 0) {
             fail("read the size");
-        if (!S_ISREG(status.st_mode))
+        }
+        if (!S_ISREG(status.st_mode)) {
             throw error(path.string() + ": not a regular file; give the path of a file");
+        }
         auto const size = static_cast<std::size_t>(status.st_size);
-        if (size == 0)
+        if (size == 0) {
             return;
+        }
         if (mode == file_mode::map) {
             void* const at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
-            if (at == MAP_FAILED)
+            if (at == MAP_FAILED) {
                 fail("map");
+            }
             mapped_ = at;
             bytes_ = {static_cast<std::byte const*>(at), size};
             return;
@@ -63,12 +69,15 @@ public:
         }
         for (std::size_t done = 0; done < size;) {
             auto const got = ::read(file.fd, owned_.get() + done, size - done);
-            if (got < 0 && errno == EINTR)
+            if (got < 0 && errno == EINTR) {
                 continue;
-            if (got < 0)
+            }
+            if (got < 0) {
                 fail("read");
-            if (got == 0)
+            }
+            if (got == 0) {
                 throw error(path.string() + ": became shorter while read, at byte " + std::to_string(done));
+            }
             done += static_cast<std::size_t>(got);
         }
         bytes_ = {owned_.get(), size};
@@ -83,8 +92,9 @@ public:
         return *this;
     }
     ~mapped_file() {
-        if (mapped_ != nullptr)
+        if (mapped_ != nullptr) {
             ::munmap(mapped_, bytes_.size());
+        }
     }
 
     std::span<std::byte const> bytes() const { return bytes_; }
@@ -93,14 +103,16 @@ public:
     /// Bytes of another file, or of a file that was read, stay as they are.
     void drop(std::span<std::byte const> part) const {
         if (mapped_ == nullptr || part.data() < bytes_.data() ||
-            part.data() + part.size() > bytes_.data() + bytes_.size())
+            part.data() + part.size() > bytes_.data() + bytes_.size()) {
             return;
+        }
         auto const page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
         auto const offset = static_cast<std::size_t>(part.data() - bytes_.data());
         auto const end = (offset + part.size()) / page * page;
         auto const begin = (offset + page - 1) / page * page;
-        if (begin < end)
+        if (begin < end) {
             ::madvise(static_cast<char*>(mapped_) + begin, end - begin, MADV_DONTNEED);
+        }
     }
 
 private:

@@ -60,18 +60,21 @@ inline safetensors_dtype const* find_safetensors_dtype(std::string_view name) {
 /// Bytes of a tensor, or nibble::error where the product overflows or is no whole byte.
 inline std::uint64_t safetensors_bytes(safetensors_entry const& entry) {
     auto const* dtype = find_safetensors_dtype(entry.dtype);
-    if (dtype == nullptr)
+    if (dtype == nullptr) {
         throw error("safetensors: tensor " + in_message(entry.name) +
                     " has an unknown dtype; use a dtype of the format");
+    }
     std::uint64_t bits = dtype->bits;
     for (auto d : entry.shape) {
-        if (d != 0 && bits > UINT64_MAX / d)
+        if (d != 0 && bits > UINT64_MAX / d) {
             throw error("safetensors: the size of tensor " + in_message(entry.name) +
                         " overflows 64 bits; fix its shape");
+        }
         bits *= d;
     }
-    if (bits % 8 != 0)
+    if (bits % 8 != 0) {
         throw error("safetensors: tensor " + in_message(entry.name) + " does not fill whole bytes; pad its shape");
+    }
     return bits / 8;
 }
 
@@ -91,8 +94,9 @@ struct safetensors_header {
 
     [[noreturn]] void fail(std::string const& what) const {
         auto text = "safetensors: " + what + " at byte " + std::to_string(8 + where.offset());
-        if (at >= level::entry)
+        if (at >= level::entry) {
             text += " in tensor " + in_message(entries.back().name);
+        }
         throw error(text + "; the file is damaged or not safetensors");
     }
 
@@ -102,12 +106,15 @@ struct safetensors_header {
     bool number_float(double, std::string const&) { fail("a number that is no integer below 2^64"); }
     bool binary(std::vector<std::uint8_t>&) { fail("unexpected binary"); }
     bool number_unsigned(std::uint64_t value) {
-        if (at != level::shape && at != level::offsets)
+        if (at != level::shape && at != level::offsets) {
             fail("unexpected number");
-        if (at == level::shape && numbers.size() >= limits.rank)
+        }
+        if (at == level::shape && numbers.size() >= limits.rank) {
             fail("more dimensions than the limit of " + std::to_string(limits.rank));
-        if (at == level::offsets && numbers.size() >= 2)
+        }
+        if (at == level::offsets && numbers.size() >= 2) {
             fail("data_offsets needs two numbers");
+        }
         numbers.push_back(value);
         return true;
     }
@@ -116,8 +123,9 @@ struct safetensors_header {
             metadata.back().second = value;
         } else if (at == level::entry && field == "dtype") {
             auto const* dtype = find_safetensors_dtype(value);
-            if (dtype == nullptr)
+            if (dtype == nullptr) {
                 fail("unknown dtype " + in_message(value));
+            }
             entries.back().dtype = dtype->name;
         } else {
             fail("unexpected string");
@@ -126,15 +134,17 @@ struct safetensors_header {
     }
     bool key(std::string& value) {
         if (at == level::metadata) {
-            if (metadata.size() >= limits.metadata_pairs)
+            if (metadata.size() >= limits.metadata_pairs) {
                 fail("more metadata pairs than the limit");
+            }
             metadata.emplace_back(value, std::string());
         } else if (at == level::top) {
             field = value;
         } else {
             bool& had = value == "dtype" ? has_dtype : value == "shape" ? has_shape : has_offsets;
-            if (had || (value != "dtype" && value != "shape" && value != "data_offsets"))
+            if (had || (value != "dtype" && value != "shape" && value != "data_offsets")) {
                 fail("a repeated or unknown field " + in_message(value));
+            }
             had = true;
             field = value;
         }
@@ -144,12 +154,14 @@ struct safetensors_header {
         if (at == level::before) {
             at = level::top;
         } else if (at == level::top && field == "__metadata__") {
-            if (std::exchange(has_metadata, true))
+            if (std::exchange(has_metadata, true)) {
                 fail("a second __metadata__");
+            }
             at = level::metadata;
         } else if (at == level::top) {
-            if (entries.size() >= limits.tensors)
+            if (entries.size() >= limits.tensors) {
                 fail("more tensors than the limit of " + std::to_string(limits.tensors));
+            }
             entries.push_back({field, {}, {}, {}});
             has_dtype = has_shape = has_offsets = false;
             at = level::entry;
@@ -159,14 +171,16 @@ struct safetensors_header {
         return true;
     }
     bool end_object() {
-        if (at == level::entry && !(has_dtype && has_shape && has_offsets))
+        if (at == level::entry && !(has_dtype && has_shape && has_offsets)) {
             fail("dtype, shape or data_offsets is missing");
+        }
         at = level::top;
         return true;
     }
     bool start_array(std::size_t) {
-        if (at != level::entry || field == "dtype")
+        if (at != level::entry || field == "dtype") {
             fail("unexpected array");
+        }
         at = field == "shape" ? level::shape : level::offsets;
         numbers.clear();
         return true;
@@ -175,10 +189,12 @@ struct safetensors_header {
         if (at == level::shape) {
             entries.back().shape.assign(numbers.begin(), numbers.end());
         } else {
-            if (numbers.size() != 2)
+            if (numbers.size() != 2) {
                 fail("data_offsets needs two numbers");
-            if (numbers[1] < numbers[0] || numbers[1] > data.size())
+            }
+            if (numbers[1] < numbers[0] || numbers[1] > data.size()) {
                 fail("a range that ends before it begins or after the file");
+            }
             entries.back().bytes =
                 data.subspan(static_cast<std::size_t>(numbers[0]), static_cast<std::size_t>(numbers[1] - numbers[0]));
         }
@@ -211,25 +227,31 @@ private:
         std::vector<std::uint32_t> order(range.size());
         std::iota(order.begin(), order.end(), 0U);
         std::sort(order.begin(), order.end(), [&](auto a, auto b) { return name(range[a]) < name(range[b]); });
-        for (std::size_t i = 1; i < order.size(); ++i)
-            if (name(range[order[i - 1]]) == name(range[order[i]]))
+        for (std::size_t i = 1; i < order.size(); ++i) {
+            if (name(range[order[i - 1]]) == name(range[order[i]])) {
                 throw error("safetensors: " + detail::in_message(name(range[order[i]])) +
                             " appears twice in the header at byte 8; write each name once");
+            }
+        }
     }
 
     static safetensors_file parse_checked(std::span<std::byte const> file, safetensors_limits const& limits) {
-        if (file.size() < 8)
+        if (file.size() < 8) {
             throw error("safetensors: the file ends at byte " + std::to_string(file.size()) +
                         ", inside the 8-byte header length; fetch it again");
+        }
         std::uint64_t length = 0;
-        for (std::size_t i = 0; i < 8; ++i)
+        for (std::size_t i = 0; i < 8; ++i) {
             length |= std::to_integer<std::uint64_t>(file[i]) << (8 * i);
-        if (length > limits.header_bytes || length > file.size() - 8)
+        }
+        if (length > limits.header_bytes || length > file.size() - 8) {
             throw error("safetensors: the header length " + std::to_string(length) +
                         " at byte 0 exceeds the file or the limit; the file is cut or not safetensors");
+        }
         auto const* text = reinterpret_cast<char const*>(file.data()) + 8;
-        if (length == 0 || *text != '{')
+        if (length == 0 || *text != '{') {
             throw error("safetensors: the header does not begin with '{' at byte 8; the file is not safetensors");
+        }
         detail::safetensors_header header{limits, file.subspan(8 + static_cast<std::size_t>(length))};
         parse_json({text, static_cast<std::size_t>(length)}, limits.string_bytes, header);
         refuse_duplicates(header.entries, [](auto const& e) -> std::string const& { return e.name; });
@@ -254,17 +276,20 @@ private:
         for (auto i : order) {
             auto const& entry = entries[i];
             auto const where = " of tensor " + detail::in_message(entry.name) + " ";
-            if (entry.bytes.data() != data.data() + next)
+            if (entry.bytes.data() != data.data() + next) {
                 throw error("safetensors: the range" + where + "leaves a hole or overlaps another at byte " +
                             std::to_string(base + next) + "; the file is damaged");
-            if (detail::safetensors_bytes(entry) != entry.bytes.size())
+            }
+            if (detail::safetensors_bytes(entry) != entry.bytes.size()) {
                 throw error("safetensors: the range" + where + "differs from its shape's size at byte " +
                             std::to_string(base + next) + "; the file is damaged");
+            }
             next += entry.bytes.size();
         }
-        if (next != data.size())
+        if (next != data.size()) {
             throw error("safetensors: no tensor claims the bytes from byte " + std::to_string(base + next) +
                         "; the file has a foreign tail or lost entries");
+        }
     }
 
     std::deque<safetensors_entry> entries_;

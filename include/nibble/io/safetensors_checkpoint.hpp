@@ -5,8 +5,8 @@
 #include <nibble/io/mapped_file.hpp>
 #include <nibble/io/safetensors.hpp>
 
-#include <filesystem>  // std::filesystem::path
-#include <set>         // std::set
+#include <filesystem>
+#include <set>
 
 namespace nibble {
 
@@ -25,11 +25,13 @@ public:
         auto file = path;
         if (std::error_code none; std::filesystem::is_directory(path, none)) {
             file = path / "model.safetensors";
-            if (!std::filesystem::exists(file, none))
+            if (!std::filesystem::exists(file, none)) {
                 file = path / "model.safetensors.index.json";
-            if (!std::filesystem::exists(file, none))
+            }
+            if (!std::filesystem::exists(file, none)) {
                 throw error(path.string() + ": the folder has neither model.safetensors nor "
                                             "model.safetensors.index.json; give the path of the file");
+            }
         }
         result.folder_ = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
         if (file.extension() == ".json") {
@@ -55,8 +57,9 @@ public:
 
     /// Gives back the memory that mapped bytes of a tensor take; a later access reads the file again.
     void drop(std::span<std::byte const> part) const {
-        for (auto const& owner : shards_)
+        for (auto const& owner : shards_) {
             owner.bytes.drop(part);
+        }
     }
 
 private:
@@ -88,49 +91,57 @@ private:
         auto const fields = naming(index, [&] { return parse_json_fields(bytes.bytes()); });
         std::set<std::string_view> files;
         naming(index, [&] {
-            for (auto const* entry : weight_map(fields))
+            for (auto const* entry : weight_map(fields)) {
                 files.insert(file_name(*entry));
+            }
         });
-        for (auto const name : files)
+        for (auto const name : files) {
             open_shard(std::string(name), limits, mode);
+        }
         auto const owners = sort_tensors();
         naming(index, [&] {
             for (auto const* entry : weight_map(fields)) {
                 auto const at = place_of(entry->key());
-                if (find(entry->key()) == nullptr || owners[at]->name != entry->as_string())
+                if (find(entry->key()) == nullptr || owners[at]->name != entry->as_string()) {
                     throw error("tensor " + detail::in_message(entry->key()) + " of the index is not in " +
                                 detail::in_message(entry->as_string()) + "; fetch both again");
+                }
             }
         });
     }
 
     static std::span<json_field const* const> weight_map(json_fields const& fields) {
-        if (fields.at("weight_map").kind() != json_kind::object)
+        if (fields.at("weight_map").kind() != json_kind::object) {
             throw error("JSON: 'weight_map' is no object; the file is no index of a checkpoint");
+        }
         return fields.members("weight_map");
     }
 
     static std::string_view file_name(json_field const& entry) {
         auto const name = entry.as_string();
         if (name.empty() || name == "." || name == ".." ||
-            name.find_first_of(std::string_view("/\\\0", 3)) != name.npos)
+            name.find_first_of(std::string_view("/\\\0", 3)) != name.npos) {
             throw error("tensor " + detail::in_message(entry.key()) + " lies in " + detail::in_message(name) +
                         ", which is not the name of a file in the folder of the index; correct the index");
+        }
         return name;
     }
 
     /// Fills tensors_ and gives the file of each.
     std::vector<shard const*> sort_tensors() {
         std::vector<std::pair<safetensors_entry const*, shard const*>> all;
-        for (auto const& owner : shards_)
-            for (auto const& entry : owner.file.entries())
+        for (auto const& owner : shards_) {
+            for (auto const& entry : owner.file.entries()) {
                 all.emplace_back(&entry, &owner);
+            }
+        }
         std::sort(all.begin(), all.end(), [](auto const& a, auto const& b) { return a.first->name < b.first->name; });
         std::vector<shard const*> owners;
         for (auto const& [entry, owner] : all) {
-            if (!tensors_.empty() && tensors_.back()->name == entry->name)
+            if (!tensors_.empty() && tensors_.back()->name == entry->name) {
                 throw error(folder_.string() + ": tensor " + detail::in_message(entry->name) + " lies in both " +
                             owners.back()->name + " and " + owner->name + "; keep one");
+            }
             tensors_.push_back(entry);
             owners.push_back(owner);
         }

@@ -4,12 +4,9 @@
 #include <nibble/io/atomic_file.hpp>
 #include <nibble/io/safetensors_writer.hpp>
 
-#include <cerrno>        // errno
-#include <filesystem>    // std::filesystem::path
-#include <system_error>  // std::error_code
-
-#include <fcntl.h>
-#include <unistd.h>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 namespace nibble {
 
@@ -53,8 +50,9 @@ inline std::string shard_name(std::size_t generation, std::size_t number, std::s
 /// Digits and dashes on both sides of `-of-`, as shard_name gives them.
 inline bool is_shard_name(std::string_view name) {
     constexpr std::string_view before = "model-", between = "-of-", after = ".safetensors";
-    if (name.size() < before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after))
+    if (name.size() < before.size() + after.size() || !name.starts_with(before) || !name.ends_with(after)) {
         return false;
+    }
     name = name.substr(before.size(), name.size() - before.size() - after.size());
     auto const middle = name.find(between);
     auto const counts = [](std::string_view text) {
@@ -67,12 +65,14 @@ inline bool is_shard_name(std::string_view name) {
 inline std::vector<std::string> free_shard_names(std::filesystem::path const& folder, std::size_t count) {
     for (std::size_t generation = 0;; ++generation) {
         std::vector<std::string> names;
-        for (std::size_t i = 1; i <= count; ++i)
+        for (std::size_t i = 1; i <= count; ++i) {
             names.push_back(shard_name(generation, i, count));
+        }
         std::error_code none;
         if (std::none_of(names.begin(), names.end(),
-                         [&](auto const& name) { return std::filesystem::exists(folder / name, none); }))
+                         [&](auto const& name) { return std::filesystem::exists(folder / name, none); })) {
             return names;
+        }
     }
 }
 
@@ -96,16 +96,19 @@ struct provisional_files {
 inline void remove_older_checkpoint(std::filesystem::path const& folder, std::vector<std::string> const& names) {
     auto const old = folder / (names.size() == 1 ? "model.safetensors.index.json" : "model.safetensors");
     std::error_code failed;
-    if (std::filesystem::remove(old, failed) && !flush_folder(folder))
+    if (std::filesystem::remove(old, failed) && !flush_folder(folder)) {
         failed = {errno, std::generic_category()};
-    if (failed)
+    }
+    if (failed) {
         throw error("Could not remove '" + old.string() + "': " + failed.message() +
                     "; remove it, as it belongs to the checkpoint before.");
+    }
     std::error_code none;
     for (std::filesystem::directory_iterator at(folder, none), end; at != end; at.increment(none)) {
         auto const name = at->path().filename().string();
-        if (is_shard_name(name) && std::find(names.begin(), names.end(), name) == names.end())
+        if (is_shard_name(name) && std::find(names.begin(), names.end(), name) == names.end()) {
             std::filesystem::remove(at->path(), failed);
+        }
     }
 }
 
@@ -129,8 +132,9 @@ void write_safetensors_checkpoint(std::filesystem::path const& folder, std::vect
     detail::refuse_taken_names(entries);
     auto const total = detail::safetensors_bytes(entries);
     std::vector<detail::safetensors_layout> shards;
-    for (auto& shard : detail::into_shards(std::move(entries), options.shard_bytes))
+    for (auto& shard : detail::into_shards(std::move(entries), options.shard_bytes)) {
         shards.push_back(detail::lay_out_safetensors(std::move(shard), options.metadata));
+    }
     bool const one = shards.size() == 1;
     auto const names =
         one ? std::vector<std::string>{"model.safetensors"} : detail::free_shard_names(folder, shards.size());
@@ -140,11 +144,13 @@ void write_safetensors_checkpoint(std::filesystem::path const& folder, std::vect
     for (std::size_t i = 0; i < shards.size(); ++i) {
         atomic_file file(folder / names[i]);
         detail::stream_layout(shards[i], [&](std::span<std::byte const> bytes) { file.write(bytes); }, fill);
-        if (!one)
+        if (!one) {
             written.paths.push_back(folder / names[i]);
+        }
         file.commit();
-        for (auto const& entry : shards[i].entries)
+        for (auto const& entry : shards[i].entries) {
             weight_map[entry.name] = names[i];
+        }
     }
     if (!one) {
         nlohmann::json const index{{"metadata", {{"total_size", total}}}, {"weight_map", std::move(weight_map)}};

@@ -12,12 +12,14 @@ namespace detail {
 
 inline void refuse_taken_names(std::vector<safetensors_entry> const& entries) {
     std::vector<std::string_view> names{"__metadata__"};
-    for (auto const& entry : entries)
+    for (auto const& entry : entries) {
         names.push_back(entry.name);
+    }
     std::sort(names.begin(), names.end());
     auto const twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end())
+    if (twice != names.end()) {
         throw error("safetensors: the name " + in_message(*twice) + " is taken; rename the tensor");
+    }
 }
 
 /// Of all tensors together.
@@ -25,9 +27,10 @@ inline std::uint64_t safetensors_bytes(std::vector<safetensors_entry> const& ent
     std::uint64_t total = 0;
     for (auto const& entry : entries) {
         auto const bytes = safetensors_bytes(entry);
-        if (bytes > UINT64_MAX - total)
+        if (bytes > UINT64_MAX - total) {
             throw error("safetensors: the size of all tensors up to " + in_message(entry.name) +
                         " overflows 64 bits; fix the shapes");
+        }
         total += bytes;
     }
     return total;
@@ -57,12 +60,14 @@ inline safetensors_layout lay_out_safetensors(std::vector<safetensors_entry> ent
     std::sort(metadata.begin(), metadata.end());
     std::string header = "{";
     for (std::size_t i = 0; i < metadata.size(); ++i) {
-        if (i > 0 && metadata[i].first == metadata[i - 1].first)
+        if (i > 0 && metadata[i].first == metadata[i - 1].first) {
             throw error("safetensors: metadata " + in_message(metadata[i].first) + " is given twice; keep one");
+        }
         header += (i == 0 ? "\"__metadata__\":{" : ",") + json(metadata[i].first) + ":" + json(metadata[i].second);
     }
-    if (!metadata.empty())
+    if (!metadata.empty()) {
         header += "}";
+    }
     std::uint64_t at = 0;
     for (auto const& entry : entries) {
         auto const end = at + safetensors_bytes(entry);
@@ -74,8 +79,9 @@ inline safetensors_layout lay_out_safetensors(std::vector<safetensors_entry> ent
     header += "}";
     header.resize((header.size() + 7) / 8 * 8, ' ');
     std::string length(8, '\0');
-    for (std::size_t i = 0; i < 8; ++i)
+    for (std::size_t i = 0; i < 8; ++i) {
         length[i] = static_cast<char>((std::uint64_t{header.size()} >> (8 * i)) & 255);
+    }
     return {length + header, std::move(entries)};
 }
 
@@ -85,9 +91,10 @@ void stream_layout(safetensors_layout const& layout, Sink&& sink, Fill&& fill) {
     for (auto const& entry : layout.entries) {
         auto left = safetensors_bytes(entry);
         auto const require = [&](bool right, char const* what) {
-            if (!right)
+            if (!right) {
                 throw error("safetensors: tensor " + in_message(entry.name) + " was filled with " + what +
                             " bytes than its shape needs; fix either");
+            }
         };
         fill(entry, [&](std::span<std::byte const> part) {
             require(part.size() <= left, "more");
@@ -114,10 +121,12 @@ void stream_safetensors(Sink&& sink, std::vector<safetensors_entry> entries, Fil
 /// The same with the bytes that the entries hold. Every check comes before the first call of sink.
 template <class Sink>
 void write_safetensors(Sink&& sink, std::vector<safetensors_entry> entries, safetensors_metadata metadata = {}) {
-    for (auto const& entry : entries)
-        if (detail::safetensors_bytes(entry) != entry.bytes.size())
+    for (auto const& entry : entries) {
+        if (detail::safetensors_bytes(entry) != entry.bytes.size()) {
             throw error("safetensors: tensor " + detail::in_message(entry.name) + " has " +
                         std::to_string(entry.bytes.size()) + " bytes, not what its shape needs; fix either");
+        }
+    }
     stream_safetensors(
         sink, std::move(entries), [](auto const& entry, auto const& out) { out(entry.bytes); }, std::move(metadata));
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <new>        // std::bad_alloc
-#include <stdexcept>  // std::runtime_error, std::length_error
-#include <string>     // std::string
-#include <utility>    // std::forward
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace nibble {
 
