@@ -3,10 +3,7 @@
 #   need PACKAGE...   installs what is missing through apt, on Debian 12, Debian 13 and Ubuntu 24.04; elsewhere says
 #                     what to install by hand. catch2 means version 3.
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"
-  else echo "$script: installing needs root; run as root: $*" >&2; exit 1; fi
-}
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 installed() {
   if [ "$1" = catch2 ]; then
@@ -41,6 +38,10 @@ need() {
       missing=
       for package in "$@"; do installed "$package" || missing="$missing $package"; done
       if [ -z "$missing" ]; then return; fi
+      if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        echo "$script: installing needs root or sudo; run as root: apt-get install$missing" >&2
+        exit 1
+      fi
       echo "$script: installing$missing"
       case "$system,$missing " in
         'debian 12,'*' catch2 '*)
@@ -55,7 +56,7 @@ need() {
     *)
       echo "$script: this is $system; on it, install by hand: a C++20 compiler (g++ >= 12 or clang >= 17)," \
         "CMake >= 3.25, Ninja, Boost >= 1.74 (headers), Catch2 >= 3 (for the tests), nlohmann/json >= 3.10," \
-        "CLI11 >= 2.1 (ccache is optional)." >&2
+        "CLI11 >= 2.1 (ccache is optional). Going on with what is there." >&2
       for tool in cmake ninja; do
         command -v $tool >/dev/null || { echo "$script: $tool is not on the PATH" >&2; exit 1; }
       done

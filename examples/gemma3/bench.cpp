@@ -33,7 +33,7 @@ public:
     explicit stopwatch(engine& running) : engine_(running), logits_(1, running.config().vocabulary) {}
 
     double operator()(std::span<std::uint32_t const> ids, std::size_t batch) {
-        nb::gemma3::kv_cache cache(engine_.config(), ids.size(), batch);
+        nb::gemma3::kv_cache cache = engine_.cache(ids.size(), batch);
         auto const begin = std::chrono::steady_clock::now();
         if (batch == 1) {
             for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -128,6 +128,7 @@ void bench(bench_options const& options) {
     if (options.json) {
         json report{{"file", options.model.path},
                     {"activations", running.activations()},
+                    {"kv_cache", nb::name_of(running.model().kv_type)},
                     {"threads", running.threads()},
                     {"repeat", options.repeat}};
         if (!prompts.empty()) {

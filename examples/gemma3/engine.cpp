@@ -28,6 +28,9 @@ engine::engine(model_options const& options) : pool_(options.threads), path_(opt
     if (!options.activations.empty()) {
         load.activations = nb::parse_activation_kind(options.activations);
     }
+    if (!options.kv.empty()) {
+        load.kv_cache = nb::parse_kv_type(options.kv);
+    }
     progress const line("loading " + path_);
     model_ = nb::gemma3::load(std::filesystem::path(path_), load);
 }
@@ -50,12 +53,14 @@ void engine::require_ids(std::span<std::uint32_t const> ids, std::string const& 
 }
 
 std::string engine::mode() const {
-    return std::string(activations()) + " activations, " + std::to_string(threads()) +
-           (threads() == 1 ? " thread" : " threads");
+    auto const kept = model_.kv_type;
+    return std::string(activations()) + " activations, " +
+           (kept == nb::kv_type::f32 ? "" : std::string(nb::name_of(kept)) + " keys and values, ") +
+           std::to_string(threads()) + (threads() == 1 ? " thread" : " threads");
 }
 
 logits_reader::logits_reader(engine& from, std::size_t context)
-    : engine_(from), cache_(from.config(), context, rows_at_once(from.config(), context)),
+    : engine_(from), cache_(from.cache(context, rows_at_once(from.config(), context))),
       logits_(cache_.batch(), from.config().vocabulary) {}
 
 void logits_reader::start(std::span<std::uint32_t const> ids) {

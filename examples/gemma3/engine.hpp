@@ -33,13 +33,18 @@ public:
     nb::gemma3::configuration const& config() const { return model_.config; }
     std::string_view activations() const { return nb::name_of(model_.activations); }
 
+    /// An empty cache for the model, of what it keeps keys and values as.
+    nb::gemma3::kv_cache cache(std::size_t context, std::size_t batch) const {
+        return {config(), context, batch, model_.kv_type};
+    }
+
     /// Throws nibble::error where the files have no tokenizer.
     nb::tokenizer const& words() const;
 
     /// Throws nibble::error, which names `file`, for an id that the vocabulary does not have.
     void require_ids(std::span<std::uint32_t const> ids, std::string const& file) const;
 
-    /// "int8 activations, 2 threads"
+    /// "int8 activations, 2 threads", and what keys and values are kept as where that is not f32
     std::string mode() const;
 
 private:

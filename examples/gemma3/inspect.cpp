@@ -151,6 +151,7 @@ json to_json(nb::gemma3::checkpoint const& file) {
     result["tokenizer"] = file.words() != nullptr;
     result["end_ids"] = std::vector<std::uint32_t>(file.end_ids().begin(), file.end_ids().end());
     result["activations"] = nb::name_of(file.activations());
+    result["kv_cache"] = nb::name_of(file.kv_type());
     return result;
 }
 

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 #include <new>
+#include <string>
 
 namespace {
 
@@ -23,6 +24,16 @@ std::pair<CLI::App*, Options&> add_command(CLI::App& app, char const* name, char
     return {sub, *options};
 }
 
+/// A number without a sign: unsigned options would wrap a negative one.
+CLI::Validator whole() {
+    return {[](std::string& text) {
+                bool const digits = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+                return digits && text.size() <= 18 ? std::string()
+                                                   : "'" + text + "' is not a whole number of at most 18 digits";
+            },
+            ""};
+}
+
 void add_threads(CLI::App* sub, std::size_t& threads) {
     sub->add_option("-t,--threads", threads, "Threads; the default is one a hardware thread")
         ->check(CLI::Range(1, 4096));
@@ -36,6 +47,9 @@ void add_model(CLI::App* sub, model_options& options) {
     sub->add_option("--activations", options.activations,
                     "f32, bf16 or int8; the default is what the file's recipe says, else int8 for quantized weights "
                     "and f32 for float weights");
+    sub->add_option("--kv", options.kv,
+                    "What keys and values are kept as: f32, f16 or bf16; the default is what the file's recipe says, "
+                    "else f32");
 }
 
 void add_json(CLI::App* sub, bool& json) { sub->add_flag("--json", json, "Print one JSON value"); }
@@ -45,17 +59,18 @@ void add_run(CLI::App& app) {
     add_model(sub, o.model);
     sub->add_option("--prompt", o.prompt, "The prompt; without it, a chat on a terminal, or what comes through a pipe");
     sub->add_flag("--raw", o.raw, "Go on from the prompt as it is, without the model's turn template");
-    sub->add_option("--max-tokens", o.max_tokens, "Tokens of an answer")->capture_default_str();
+    sub->add_option("--max-tokens", o.max_tokens, "Tokens of an answer")->check(whole())->capture_default_str();
     sub->add_option("--context", o.context,
                     "Tokens the model can remember; the default is 4096 or what it was trained for")
-        ->check(CLI::PositiveNumber);
+        ->check(whole());
     sub->add_option("--temperature", o.temperature, "0 takes the most probable token always")->capture_default_str();
-    sub->add_option("--top-k", o.top_k, "Choose among so many tokens; 0: all")->capture_default_str();
+    sub->add_option("--top-k", o.top_k, "Choose among so many tokens; 0: all")->check(whole())->capture_default_str();
     sub->add_option("--top-p", o.top_p, "of these, among the fewest that have this probability together")
         ->capture_default_str();
     sub->add_option("--min-p", o.min_p, "of these, among those at least so probable, relative to the most probable")
         ->capture_default_str();
-    sub->add_option("--seed", o.seed, "The same seed gives the same text; the default is another one each time");
+    sub->add_option("--seed", o.seed, "The same seed gives the same text; the default is another one each time")
+        ->check(whole());
     add_json(sub, o.json);
 }
 
@@ -95,8 +110,10 @@ void add_generate(CLI::App& app) {
     auto [sub, o] = add_command(app, "generate", "Print the most probable ids after some tokens", &program::generate);
     add_model(sub, o.model);
     sub->add_option("--tokens", o.tokens, "File with decimal ids, - for the standard input")->required();
-    sub->add_option("--first", o.first, "Tokens to take from the file")->required();
-    sub->add_option("--count", o.count, "Ids to print; an id that ends a text does not end them")->required();
+    sub->add_option("--first", o.first, "Tokens to take from the file")->check(whole())->required();
+    sub->add_option("--count", o.count, "Ids to print; an id that ends a text does not end them")
+        ->check(whole())
+        ->required();
 }
 
 void add_quantize(CLI::App& app) {
@@ -130,7 +147,7 @@ void add_make(CLI::App& app) {
     sub->add_option("OUT", o.out, "GGUF file to write")->required();
     sub->add_option("--config", o.configuration, "270m, 1b, 4b, 12b, 27b or tiny")->required();
     sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`")->required();
-    sub->add_option("--seed", o.seed, "The same seed gives the same file")->capture_default_str();
+    sub->add_option("--seed", o.seed, "The same seed gives the same file")->check(whole())->capture_default_str();
     add_threads(sub, o.threads);
 }
 
@@ -142,8 +159,8 @@ void add_bench(CLI::App& app) {
         "than the last-level cache. A token reads every weight once, and the keys and values so far, which are not\n"
         "counted. Peak memory is that of the process before the buffer is made.");
     add_model(sub, o.model);
-    sub->add_option("-p", o.prompt, "Tokens of prefill; 0: none")->capture_default_str();
-    sub->add_option("-n", o.answer, "Tokens of decode; 0: none")->capture_default_str();
+    sub->add_option("-p", o.prompt, "Tokens of prefill; 0: none")->check(whole())->capture_default_str();
+    sub->add_option("-n", o.answer, "Tokens of decode; 0: none")->check(whole())->capture_default_str();
     sub->add_option("--repeat", o.repeat, "Runs of each")->capture_default_str()->check(CLI::Range(1, 1000));
     add_json(sub, o.json);
 }

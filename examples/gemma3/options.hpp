@@ -13,6 +13,7 @@ struct model_options {
     std::string path;
     std::size_t threads = 0;  ///< 0: one a hardware thread
     std::string activations;  ///< empty: what the file asks for
+    std::string kv;           ///< likewise
 };
 
 struct run_options {

@@ -125,7 +125,7 @@ void perplexity(perplexity_options const& options) {
     engine model(options.model);
     std::optional<engine> reference;
     if (!options.reference.empty()) {
-        reference.emplace(model_options{options.reference, options.model.threads, {}});
+        reference.emplace(model_options{options.reference, options.model.threads, {}, {}});
         if (reference->config().vocabulary != model.config().vocabulary) {
             throw nb::error(options.reference + ": the vocabulary has " +
                             std::to_string(reference->config().vocabulary) + " ids and that of " + options.model.path +
@@ -155,9 +155,13 @@ void perplexity(perplexity_options const& options) {
     double const agreement = static_cast<double>(sum.agreed) / n;
 
     if (options.json) {
-        json report{{"perplexity", value},       {"standard_error", standard_error},
-                    {"tokens", sum.tokens},      {"windows", windows.size()},
-                    {"window", options.window},  {"activations", model.activations()},
+        json report{{"perplexity", value},
+                    {"standard_error", standard_error},
+                    {"tokens", sum.tokens},
+                    {"windows", windows.size()},
+                    {"window", options.window},
+                    {"activations", model.activations()},
+                    {"kv_cache", nb::name_of(model.model().kv_type)},
                     {"threads", model.threads()}};
         if (reference) {
             report["reference"] = {{"file", options.reference},

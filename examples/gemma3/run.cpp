@@ -140,6 +140,7 @@ void answer_once(engine& running, run_options const& options, std::string const&
                {"prompt", {{"tokens", f.prompt_tokens}, {"tokens_per_second", f.prompt_rate()}}},
                {"answer", {{"tokens", f.answer_tokens}, {"tokens_per_second", f.answer_rate()}}},
                {"activations", running.activations()},
+               {"kv_cache", nb::name_of(running.model().kv_type)},
                {"threads", running.threads()},
                {"temperature", options.temperature},
                {"seed", seed}});

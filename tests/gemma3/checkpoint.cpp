@@ -58,6 +58,7 @@ TEST_CASE("safetensors need a configuration beside them", "[gemma3]") {
     CHECK(file.config().layers == golden.sizes().layers);
     CHECK(file.words() == nullptr);
     CHECK(file.activations() == activation_kind::f32);
+    CHECK(file.kv_type() == kv_type::f32);
     CHECK(file.head() == nullptr);
     std::filesystem::remove(folder / "config.json");
     CHECK_THROWS_WITH(gemma3::checkpoint::open(folder.path()), ContainsSubstring("config.json"));

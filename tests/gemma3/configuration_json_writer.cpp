@@ -69,8 +69,9 @@ TEST_CASE("what no layer shows may come back otherwise, each layer as it was", "
     expected.window = c.context;
     expected.pattern = 1;
     CHECK(there_and_back(c) == expected);
-    for (std::uint32_t layer = 0; layer < c.layers; ++layer)
+    for (std::uint32_t layer = 0; layer < c.layers; ++layer) {
         CHECK(expected.is_global(layer) == c.is_global(layer));
+    }
 }
 
 TEST_CASE("config.json has transformers' spelling", "[gemma3]") {
@@ -124,8 +125,9 @@ TEST_CASE("config.json has transformers' spelling", "[gemma3]") {
 TEST_CASE("the ids that end a text are one number, a list, or null", "[gemma3]") {
     using ids = std::vector<std::uint32_t>;
     auto const eos = [](ids const& list) { return fields(configuration_to_json(gemma3_tiny, {.eos = list})); };
-    for (auto const& list : {ids{7}, ids{1, 106}})
+    for (auto const& list : {ids{7}, ids{1, 106}}) {
         CHECK(gemma3::eos_ids_from(eos(list)) == list);
+    }
     CHECK(eos({7}).at("eos_token_id").as_integer() == 7);
     CHECK(eos({}).at("eos_token_id").is_null());
 }

@@ -3,6 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <cstring>
 #include <fstream>
@@ -65,19 +67,75 @@ TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma
     scratch_folder const folder("batches");
     auto m = golden_loaded(golden, folder);
     m.activations = GENERATE(activation_kind::f32, activation_kind::bf16);
+    m.kv_type = GENERATE(kv_type::f32, kv_type::f16, kv_type::bf16);
     auto const tokens = golden_tokens(golden);
     auto const expected = gemma3::logits(cpu{}, m, tokens);
     for (std::size_t const batch : {1u, 3u, 16u, 39u}) {
         thread_pool pool(batch % 8 + 1);
-        gemma3::kv_cache cache(m.config, tokens.size(), batch);
+        gemma3::kv_cache cache(m.config, tokens.size(), batch, m.kv_type);
         matrix<float> logits(tokens.size(), m.config.vocabulary);
         gemma3::forward(cpu{pool}, m, cache, tokens, logits);
         CHECK(same_bits(logits, expected));
-        gemma3::kv_cache again(m.config, tokens.size(), batch);
+        gemma3::kv_cache again(m.config, tokens.size(), batch, m.kv_type);
         matrix<float> last(2, m.config.vocabulary);
         gemma3::forward(cpu{pool}, m, again, tokens, last);  // only the logits of the last two tokens
         CHECK(std::memcmp(last.data(), expected.row(tokens.size() - 2).data(), 2 * last.columns() * 4) == 0);
     }
+}
+
+TEST_CASE("a 16-bit cache changes logits by what the rounding of keys and values explains", "[gemma3]") {
+    golden_model const golden(GENERATE(as<std::string>{}, "gemma3-tiny", "gemma3-tiny-rope8"));
+    scratch_folder const folder("kv-types");
+    auto m = golden_loaded(golden, folder);
+    auto const tokens = golden_tokens(golden);
+    auto const whole = gemma3::logits(cpu{}, m, tokens);
+    std::vector<float> const exact(whole.data(), whole.data() + whole.rows() * whole.columns());
+    auto const error_of = [&](kv_type type) {
+        m.kv_type = type;
+        return normalized_square_error(gemma3::logits(cpu{}, m, tokens), exact);
+    };
+    // Half a step is at most r = 2^-8 of a bf16 number and 2^-11 of an f16 one; its square is r² / 6 in the mean.
+    // Errors of keys and of values are independent, each moves what attention returns by as much of its size, and the
+    // layers' squares add up: layers · 2 r² / 6. The bound leaves the factor 6 to amplification by what follows.
+    double const squares = 2.0 * m.config.layers;
+    double const brain = error_of(kv_type::bf16);
+    double const half = error_of(kv_type::f16);
+    CHECK(brain < squares * 0x1p-16);
+    CHECK(half < squares * 0x1p-22);
+    CHECK(half > 0);
+    CHECK(brain > half);
+    CHECK(error_of(kv_type::f32) == 0);
+}
+
+TEST_CASE("a cache that was made for another configuration is refused", "[gemma3]") {
+    golden_model const golden("gemma3-tiny");
+    scratch_folder const folder("other-cache");
+    auto const m = golden_loaded(golden, folder);
+    auto other = m.config;
+    other.window += 1;
+    gemma3::kv_cache cache(other, 4, 4);
+    matrix<float> logits(1, m.config.vocabulary);
+    CHECK_THROWS_WITH(gemma3::forward(cpu{}, m, cache, std::vector<std::uint32_t>{1}, logits),
+                      Catch::Matchers::ContainsSubstring("a KV cache of another model"));
+    CHECK(cache.length() == 0);
+}
+
+TEST_CASE("a key beyond the range of f16 ends the pass, and the cache keeps what it had seen", "[gemma3]") {
+    golden_model const golden("gemma3-tiny");
+    scratch_folder const folder("large-keys");
+    auto m = golden_loaded(golden, folder);
+    auto& factors = m.parameters.blocks[2].attn_k_norm;
+    for (float& factor : factors) {
+        factor *= 1e6f;
+    }
+    gemma3::kv_cache cache(m.config, 4, 4, kv_type::f16);
+    matrix<float> logits(1, m.config.vocabulary);
+    std::vector<std::uint32_t> const one{1};
+    CHECK_THROWS_WITH(gemma3::forward(cpu{}, m, cache, one, logits),
+                      Catch::Matchers::ContainsSubstring("Layer 2 has the key"));
+    CHECK(cache.length() == 0);
+    gemma3::kv_cache wide(m.config, 4, 4, kv_type::bf16);
+    CHECK_NOTHROW(gemma3::forward(cpu{}, m, wide, one, logits));
 }
 
 TEST_CASE("ids outside the vocabulary and texts longer than the context are refused", "[gemma3]") {

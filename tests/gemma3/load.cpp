@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine.hpp"
 
+#include <nibble/gemma3/export.hpp>
+#include <nibble/gemma3/ledger.hpp>
+#include <nibble/gemma3/random_vocabulary.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <limits>
+#include <string>
+#include <vector>
 
 using namespace nibble;
 using Catch::Matchers::ContainsSubstring;
@@ -40,6 +49,55 @@ TEST_CASE("loading on any number of threads gives the same model, with factors 1
             }
         },
         alone.parameters, together.parameters);
+}
+
+TEST_CASE("keys and values are kept as the file's recipe says, or as the caller does", "[gemma3]") {
+    constexpr auto cached = recipe(role::otherwise = keep<float>, role::kv_cache = keep<bf16>);
+    constexpr gemma3::configuration tiny{.hidden = 32,
+                                         .layers = 2,
+                                         .heads = 2,
+                                         .kv_heads = 1,
+                                         .head_dim = 16,
+                                         .ffn = 32,
+                                         .vocabulary = 300,
+                                         .window = 8,
+                                         .context = 64,
+                                         .query_pre_attn_scalar = 16};
+    scratch_folder const folder("kv-recipe");
+    auto const rows = [](auto const&, std::uint32_t layer, std::size_t first, matrix<float>& chunk) {
+        for (std::size_t i = 0; i < chunk.rows() * chunk.columns(); ++i) {
+            chunk.data()[i] = 0.1f * static_cast<float>((first * chunk.columns() + i * 7 + layer) % 13) - 0.5f;
+        }
+    };
+    auto const path = folder / "m.gguf";
+    gemma3::write_gguf<cached>(cpu{}, path, tiny, gemma3::random_vocabulary(tiny.vocabulary), rows);
+    auto const file = gemma3::checkpoint::open(path);
+    CHECK(file.kv_type() == kv_type::bf16);
+    auto const m = gemma3::load(file);
+    CHECK(m.kv_type == kv_type::bf16);
+    auto const whole = gemma3::load(file, {.kv_cache = kv_type::f32});
+    CHECK(whole.kv_type == kv_type::f32);
+
+    std::vector<std::uint32_t> const tokens{2, 30, 200, 7, 99};
+    auto const bytes = tokens.size() * tiny.vocabulary * sizeof(float);
+    auto const result = gemma3::logits(cpu{}, m, tokens);
+    CHECK(std::memcmp(result.data(), gemma3::logits(cpu{}, whole, tokens).data(), bytes) != 0);
+    gemma3::kv_cache cache(tiny, tokens.size(), 1, kv_type::bf16);
+    matrix<float> again(tokens.size(), tiny.vocabulary);
+    gemma3::forward(cpu{}, whole, cache, tokens, again);
+    CHECK(std::memcmp(result.data(), again.data(), bytes) == 0);
+    CHECK(cache.bytes() == ledger<tiny, cached>.kv_cache_bytes(tokens.size()));
+
+    // A file of a later version may say what this one does not know.
+    std::ifstream in(path, std::ios::binary);
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    auto const at = text.find("kv_cache=bf16");
+    REQUIRE(at != text.npos);
+    std::ofstream(folder / "later.gguf", std::ios::binary) << text.replace(at, 13, "kv_cache=int4");
+    CHECK_THROWS_WITH(gemma3::checkpoint::open(folder / "later.gguf"),
+                      ContainsSubstring("later.gguf: 'int4'") && ContainsSubstring("choose f32, f16 or bf16"));
+    std::ofstream(folder / "older.gguf", std::ios::binary) << text.replace(at, 13, "kv_ca.he=bf16");
+    CHECK(gemma3::checkpoint::open(folder / "older.gguf").kv_type() == kv_type::f32);
 }
 
 TEST_CASE("P6: a value that is not finite is refused by name and row", "[gemma3]") {

@@ -44,13 +44,15 @@ TEST_CASE("P1: prefixes and mutated bytes give a value or an error", "[gemma3]")
             return std::string(e.what()).size() > 10;
         }
     };
-    for (std::size_t n = 0; n < tiny.size(); ++n)
+    for (std::size_t n = 0; n < tiny.size(); ++n) {
         REQUIRE(survives(tiny.substr(0, n)));
+    }
     std::mt19937 random(2);
     for (int round = 0; round < 20000; ++round) {
         auto s = tiny;
-        for (auto n = 1 + random() % 3; n > 0; --n)
+        for (auto n = 1 + random() % 3; n > 0; --n) {
             s[random() % s.size()] = static_cast<char>(random() % 256);
+        }
         REQUIRE(survives(s));
     }
 }

@@ -86,16 +86,19 @@ TEST_CASE("decode undoes encode and streaming gives the same bytes", "[gemma3]")
     std::mt19937 random(1);
     for (int round = 0; round < 500; ++round) {
         std::string text;
-        for (auto n = random() % 40; n > 0; --n)
+        for (auto n = random() % 40; n > 0; --n) {
             text += random() % 2 == 0 ? "ab <t>"[random() % 6] : static_cast<char>(random() % 256);
-        if (text.find("\xe2\x96\x81") != std::string::npos)
+        }
+        if (text.find("\xe2\x96\x81") != std::string::npos) {
             continue;
+        }
         auto const got = t.encode(text, false);
         REQUIRE(t.decode(got) == text);
         nibble::streaming_decoder stream(t);
         std::string out;
-        for (auto const id : got)
+        for (auto const id : got) {
             out += stream.push(id);
+        }
         REQUIRE(out + stream.finish() == text);
     }
 }
@@ -114,8 +117,9 @@ TEST_CASE("the streaming decoder holds back a cut character", "[gemma3]") {
 
 TEST_CASE("the ids are those of llama.cpp", "[gemma3][golden]") {
     std::string const golden = NIBBLE_SOURCE_DIR "/../shared/golden/";
-    if (!std::filesystem::exists(golden + "spm2k.model"))
+    if (!std::filesystem::exists(golden + "spm2k.model")) {
         SKIP("no golden files");
+    }
     std::ifstream file(golden + "spm2k.model", std::ios::binary);
     std::string const bytes{std::istreambuf_iterator<char>(file), {}};
     nibble::tokenizer const t(nibble::parse_sentencepiece_model(std::as_bytes(std::span(bytes))));

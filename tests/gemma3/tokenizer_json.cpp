@@ -56,8 +56,9 @@ TEST_CASE("Pieces, kinds, special ids and ranks of a tokenizer.json are read", "
     CHECK(words.score(8) == -1.0F);
     CHECK(words.score(10) == -2.0F);
     CHECK(words.score(11) == -4.0F);
-    for (std::uint32_t const id : {0U, 1U, 2U})
+    for (std::uint32_t const id : {0U, 1U, 2U}) {
         CHECK(words.kind(id) == token_kind::control);
+    }
     CHECK(words.kind(3) == token_kind::unknown);
     CHECK(words.kind(4) == token_kind::byte);
     CHECK(words.kind(5) == token_kind::normal);
@@ -85,8 +86,9 @@ TEST_CASE("The lowest rank merges first, and what no merge makes never comes fro
 TEST_CASE("A tokenizer.json made from a SentencePiece model gives the same ids", "[gemma3][golden]") {
     std::string const shared = NIBBLE_SOURCE_DIR "/../shared/";
     std::ifstream file(shared + "golden/spm2k.model", std::ios::binary);
-    if (!file)
+    if (!file) {
         SKIP("no golden files");
+    }
     std::string const bytes{std::istreambuf_iterator<char>(file), {}};
     auto const model = parse_sentencepiece_model(std::as_bytes(std::span(bytes)));
 
@@ -105,18 +107,21 @@ TEST_CASE("A tokenizer.json made from a SentencePiece model gives the same ids",
     for (std::uint32_t id = 0; id < model.size(); ++id) {
         auto const kind = model.kind(id);
         pieces[name(id)] = id;
-        if (kind == token_kind::normal)
+        if (kind == token_kind::normal) {
             by_score.push_back(id);
-        else if (kind != token_kind::byte)
+        } else if (kind != token_kind::byte) {
             added.push_back({{"id", id}, {"content", name(id)}, {"special", kind != token_kind::user_defined}});
+        }
     }
     std::sort(by_score.begin(), by_score.end(),
               [&](auto a, auto b) { return std::pair(model.score(b), a) < std::pair(model.score(a), b); });
     for (auto const id : by_score) {
         auto const& text = model.piece(id);
-        for (std::size_t i = 1; i < text.size(); ++i)
-            if (merges_to(text.substr(0, i)) && merges_to(text.substr(i)))
+        for (std::size_t i = 1; i < text.size(); ++i) {
+            if (merges_to(text.substr(0, i)) && merges_to(text.substr(i))) {
                 merges.push_back(text.substr(0, i) + " " + text.substr(i));
+            }
+        }
     }
     REQUIRE(merges.size() > 1000);
     nlohmann::json const json = {
@@ -138,9 +143,11 @@ TEST_CASE("A tokenizer.json made from a SentencePiece model gives the same ids",
     }
     std::ifstream book(shared + "text/wikitext2-test.txt");
     int lines = 0;
-    for (std::string line; std::getline(book, line) && lines < 1000; ++lines)
-        if (t.encode(line) != expected.encode(line))
+    for (std::string line; std::getline(book, line) && lines < 1000; ++lines) {
+        if (t.encode(line) != expected.encode(line)) {
             FAIL(line);
+        }
+    }
     CHECK(lines > 100);
 }
 
@@ -162,9 +169,10 @@ TEST_CASE("P1: a damaged tokenizer.json and one of another tokenizer are refused
     CHECK_THROWS_WITH(parse(with("\"a b\"", "\"a a\"")), ContainsSubstring("does not have"));
     CHECK_THROWS_WITH(parse(with("[\"ab\", \"c\"]", "[\"ab\"]")), ContainsSubstring("a merge of 1 pieces"));
     CHECK_THROWS_WITH(parse(with("[\"ab\", \"c\"]", "[\"ab\", [\"c\"]]")), ContainsSubstring("another type"));
-    for (auto const* value : {"-1", "1.5", "\"5\"", "null", "true", "{}", "[]"})
+    for (auto const* value : {"-1", "1.5", "\"5\"", "null", "true", "{}", "[]"}) {
         CHECK_THROWS_WITH(parse(with("\"zz\": 11", std::string("\"zz\": ") + value)),
                           ContainsSubstring("another type"));
+    }
     CHECK_THROWS_WITH(parse(with("\"added_tokens\": [", "\"added_tokens\": {}, \"x\": [")),
                       ContainsSubstring("another type"));
     CHECK_THROWS_WITH(parse("[]"), ContainsSubstring("another type"));
@@ -179,14 +187,16 @@ TEST_CASE("P1: every prefix and every mutation of a tokenizer.json gives a vocab
             return std::string(e.what()).size() > 10;
         }
     };
-    for (std::size_t n = 0; n < tiny.size(); ++n)
+    for (std::size_t n = 0; n < tiny.size(); ++n) {
         REQUIRE_THROWS_AS(parse(tiny.substr(0, n)), error);
+    }
     std::mt19937 random(3);
     for (int round = 0; round < 10000; ++round) {
         auto text = tiny;
-        for (auto n = 1 + random() % 3; n > 0; --n)
+        for (auto n = 1 + random() % 3; n > 0; --n) {
             text[random() % text.size()] =
                 random() % 2 == 0 ? "{}[]\",:01e\\"[random() % 11] : static_cast<char>(random() % 256);
+        }
         REQUIRE(survives(text));
     }
 }
@@ -197,13 +207,15 @@ TEST_CASE("P2: as many pieces and merges as Gemma 3 has are read", "[gemma3]") {
     std::string pieces, merges;
     std::size_t count = 0;
     for (std::size_t i = 0; i < texts.size(); ++i) {
-        if (texts[i].size() == 4)
+        if (texts[i].size() == 4) {
             break;
+        }
         for (char letter = 'a'; letter <= 'v'; ++letter) {
             auto const& text = texts.emplace_back(texts[i] + letter);
             pieces += (count == 0 ? "\"" : ",\"") + text + "\":" + std::to_string(count);
-            if (text.size() > 1)
+            if (text.size() > 1) {
                 merges += (merges.empty() ? "[\"" : ",[\"") + texts[i] + "\",\"" + letter + "\"]";
+            }
             ++count;
         }
     }

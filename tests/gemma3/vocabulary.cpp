@@ -21,7 +21,8 @@ TEST_CASE("P1: lengths, special ids, kinds and byte pieces are checked", "[gemma
     CHECK_THROWS_AS(vocabulary({"a"}, {}, {token_kind::normal}, none), nibble::error);
     CHECK_THROWS_AS(vocabulary({"a"}, {0}, {token_kind::normal}), nibble::error);
     CHECK_THROWS_AS(vocabulary({"a"}, {0}, {static_cast<token_kind>(7)}, none), nibble::error);
-    for (auto const text : {"<0x4>", "<0xG0>", "<0x041>", "0x41", "<0x+1>", ""})
+    for (auto const text : {"<0x4>", "<0xG0>", "<0x041>", "0x41", "<0x+1>", ""}) {
         CHECK_THROWS_AS(vocabulary({text}, {0}, {token_kind::byte}, none), nibble::error);
+    }
     CHECK(vocabulary({"<0xFf>"}, {0}, {token_kind::byte}, none).byte_id(255) == 0u);
 }

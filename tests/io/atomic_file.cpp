@@ -40,6 +40,22 @@ std::string text_of(fs::path const& path) {
 
 }  // namespace
 
+TEST_CASE("a device or a folder is never replaced, and a link leads to the file that is") {
+    CHECK_THROWS_AS(nibble::atomic_file("/dev/null"), nibble::error);
+    CHECK_THROWS_AS(nibble::atomic_file(std::filesystem::temp_directory_path()), nibble::error);
+    auto const folder = std::filesystem::temp_directory_path() / ("nibble-link-" + std::to_string(::getpid()));
+    std::filesystem::create_directory(folder);
+    std::filesystem::create_symlink(folder / "target", folder / "link");
+    {
+        nibble::atomic_file file(folder / "link");
+        file.write(std::as_bytes(std::span("x", 1)));
+        file.commit();
+    }
+    CHECK(std::filesystem::is_symlink(folder / "link"));
+    CHECK(std::filesystem::file_size(folder / "target") == 1);
+    std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("P23: a file appears whole when it is committed, over an old one too", "[io]") {
     scratch_folder const folder;
     fs::path const path = folder.path / "model";
@@ -82,8 +98,9 @@ TEST_CASE("P17: a folder that is not there and a name that is a folder are error
     scratch_folder const folder;
     CHECK_THROWS_WITH(atomic_file(folder.path / "none" / "model"), Catch::Matchers::ContainsSubstring("none/model"));
     fs::create_directory(folder.path / "taken");
-    std::ofstream(folder.path / "taken" / "inside") << "x";
-    atomic_file file(folder.path / "taken");
-    CHECK_THROWS_WITH(file.commit(), Catch::Matchers::ContainsSubstring("taken"));
-    CHECK(folder.files() == 1);
+    CHECK_THROWS_WITH(atomic_file(folder.path / "taken"), Catch::Matchers::ContainsSubstring("taken"));
+    atomic_file file(folder.path / "late");
+    fs::create_directory(folder.path / "late");  // takes the name while the file is written
+    CHECK_THROWS_WITH(file.commit(), Catch::Matchers::ContainsSubstring("late"));
+    CHECK(folder.files() == 2);
 }

@@ -3,6 +3,7 @@
 #include <nibble/numeric/exp.hpp>
 #include <nibble/tensor/thread_pool.hpp>
 
+#include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <nn/layers.hpp>
 #include <numeric/ulp.hpp>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <vector>
 
 using nibble::cpu;
@@ -42,23 +44,36 @@ struct problem {
         return s.window == 0 || end < s.window ? 0 : end - s.window;
     }
 
-    /// The positions from `from` on, in a cache of `capacity` slots; what else is in it is NaN.
+    /// The positions from `from` on, in a cache of T of `capacity` slots; what else is in it is NaN.
+    template <class T = float>
     matrix<float> run(std::size_t capacity, std::size_t from, cpu where, isa set) const {
-        std::vector<float> k(s.kv_heads * capacity * s.head_dim, nibble_test::quiet_nan);
-        std::vector<float> v = k;
+        std::vector<T> k(s.kv_heads * capacity * s.head_dim, T(nibble_test::quiet_nan));
+        std::vector<T> v = k;
         for (std::size_t head = 0; head < s.kv_heads; ++head) {
             for (std::size_t p = from; p < positions; ++p) {
                 std::size_t const to = (head * capacity + p % capacity) * s.head_dim;
-                std::copy_n(keys.data() + (head * positions + p) * s.head_dim, s.head_dim, k.data() + to);
-                std::copy_n(values.data() + (head * positions + p) * s.head_dim, s.head_dim, v.data() + to);
+                for (std::size_t d = 0; d < s.head_dim; ++d) {
+                    k[to + d] = T(keys[(head * positions + p) * s.head_dim + d]);
+                    v[to + d] = T(values[(head * positions + p) * s.head_dim + d]);
+                }
             }
         }
         matrix<float> out(s.tokens, s.heads * s.head_dim);
-        nibble::attention(where, q, {k.data(), v.data(), s.kv_heads, capacity, s.head_dim}, s.first, s.window, scale(),
-                          out, set);
+        nibble::any_kv_view const view = nibble::kv_view<T>{k.data(), v.data(), s.kv_heads, capacity, s.head_dim};
+        nibble::attention(where, q, view, s.first, s.window, scale(), out, set);
         return out;
     }
     matrix<float> run(cpu where = {}, isa set = nibble::best_isa()) const { return run(positions, 0, where, set); }
+
+    /// The same problem with keys and values rounded to T.
+    template <class T>
+    problem rounded() const {
+        problem result = *this;
+        for (auto* x : {&result.keys, &result.values}) {
+            std::transform(x->begin(), x->end(), x->begin(), [](float y) { return static_cast<float>(T(y)); });
+        }
+        return result;
+    }
 
     shape s;
     std::size_t positions;
@@ -196,6 +211,40 @@ TEST_CASE("attention has the bits of its definition on every instruction set and
     }
 }
 
+TEMPLATE_TEST_CASE("16-bit keys and values give the bits of f32 ones rounded to them, on every set and any threads", "",
+                   nibble::f16, nibble::bf16) {
+    std::vector<shape> all(std::begin(shapes), std::end(shapes));
+    all.push_back({1, 4, 1, 40, 1500, 0});  // cut over threads
+    for (shape const& s : all) {
+        CAPTURE(s.tokens, s.heads, s.kv_heads, s.head_dim, s.first, s.window);
+        problem p(s);
+        for (std::size_t i = 0; i < p.keys.size(); i += 7) {
+            p.keys[i] *= 0x1p-18f;  // subnormal in f16
+            p.values[i] *= 0x1p-18f;
+        }
+        auto const expected = definition(p.rounded<TestType>());
+        REQUIRE_FALSE(nibble_test::same_bits(expected, definition(p)));
+        for (auto const set : nibble_test::supported_sets()) {
+            CAPTURE(static_cast<int>(set));
+            for (std::size_t const threads : {1u, 3u, 8u}) {
+                nibble::thread_pool pool(threads);
+                CHECK(nibble_test::same_bits(p.run<TestType>(p.positions, 0, cpu(pool), set), expected));
+            }
+            std::size_t const needed = p.positions - p.begin(0);
+            CHECK(nibble_test::same_bits(p.run<TestType>(needed + 1, p.begin(0), cpu{}, set), expected));
+        }
+    }
+}
+
+TEST_CASE("types of keys and values have names and are found by them") {
+    for (auto const type : {nibble::kv_type::f32, nibble::kv_type::f16, nibble::kv_type::bf16}) {
+        CHECK(nibble::parse_kv_type(nibble::name_of(type)) == type);
+    }
+    CHECK(nibble::name_of(nibble::kv_type::bf16) == "bf16");
+    CHECK_THROWS_AS(nibble::parse_kv_type("int8"), nibble::error);
+    CHECK_THROWS_AS(nibble::parse_kv_type(""), nibble::error);
+}
+
 TEST_CASE("a long context cut over threads has the bits of the definition") {
     for (shape const& s : {shape{1, 4, 1, 32, 1500, 0}, shape{2, 3, 1, 70, 1100, 1050}, shape{1, 2, 2, 16, 1030, 0}}) {
         problem const p(s);
@@ -271,7 +320,7 @@ TEST_CASE("NaN in a key reaches the queries that see it and no other") {
 TEST_CASE("attention refuses shapes that disagree, a cache too small and a scale that is not positive") {
     matrix<float> q(3, 64);
     std::vector<float> const cache(1000);
-    auto const call = [&](std::size_t columns, nibble::kv_view view, std::size_t first, std::size_t window,
+    auto const call = [&](std::size_t columns, nibble::kv_view<float> view, std::size_t first, std::size_t window,
                           float scale) {
         matrix<float> out(3, columns);
         nibble::attention(cpu{}, q, view, first, window, scale, out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: "role::kv_cache takes keep<float>"
+// expect: "role::kv_cache takes keep<float>, keep<f16> or keep<bf16>"
 #include <nibble/nn/recipe.hpp>
 
 using namespace nibble;

@@ -25,13 +25,12 @@ static_assert(std::same_as<nb::scheme_for<recipe, nb::role::activations>, float>
 static_assert(std::same_as<nb::scheme_for<recipe, nb::role::kv_cache>, float>);
 
 constexpr auto all_named = nb::recipe(
-    nb::role::kv_cache = nb::use<nb::int8_token>, nb::role::activations = nb::use<nb::int8_activations>,
+    nb::role::kv_cache = nb::keep<nb::bf16>, nb::role::activations = nb::use<nb::int8_activations>,
     nb::role::mlp = nb::keep<float>, nb::role::attention = nb::keep<nb::f16>, nb::role::embedding = nb::use<nb::q8_0>);
-static_assert(std::same_as<nb::scheme_for<all_named, nb::role::kv_cache>, nb::int8_token>);
+static_assert(std::same_as<nb::scheme_for<all_named, nb::role::kv_cache>, nb::bf16>);
 static_assert(std::same_as<nb::scheme_for<all_named, nb::role::activations>, nb::int8_activations>);
 
 TEST_CASE("a recipe says in words what each role is stored as", "[nn]") {
     CHECK(nb::info_of<recipe>() == nb::recipe_info{"int8", "bf16", "int4.g32.f16", "f32", "f32"});
-    CHECK(nb::info_of<all_named>() ==
-          nb::recipe_info{nb::name<nb::q8_0>(), "f16", "f32", "int8", nb::name<nb::int8_token>()});
+    CHECK(nb::info_of<all_named>() == nb::recipe_info{nb::name<nb::q8_0>(), "f16", "f32", "int8", "bf16"});
 }

@@ -11,6 +11,7 @@
 #include <nibble/io/mapped_file.hpp>
 #include <nibble/io/safetensors_checkpoint.hpp>
 #include <nibble/io/stored_tensor.hpp>
+#include <nibble/nn/attention.hpp>
 #include <nibble/nn/linear.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/scheme/storage_list.hpp>
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -60,6 +60,8 @@ public:
     std::span<std::uint32_t const> end_ids() const { return end_ids_; }
     /// What the file's recipe says, or int8 where a matrix is quantized and f32 where none is.
     activation_kind activations() const { return activations_; }
+    /// What the file's recipe says that keys and values are kept as, else f32.
+    nibble::kv_type kv_type() const { return kv_type_; }
 
     tensor_map const& tensors() const { return tensors_; }
     /// The head, where it is not the embedding.
@@ -133,6 +135,16 @@ private:
             tensors_);
     }
 
+    /// The word behind `key` in the text of a recipe.
+    static std::optional<std::string_view> choice_of(std::string_view key, std::string_view text) {
+        auto const at = text.find(key);
+        if (at == text.npos) {
+            return std::nullopt;
+        }
+        auto const word = text.substr(at + key.size());
+        return word.substr(0, word.find(' '));
+    }
+
     void read_gguf() {
         config_ = configuration_from(*gguf_);
         take_tensors([&](auto const& entry, std::uint32_t layer) {
@@ -151,9 +163,11 @@ private:
         activations_ = by_format();
         if (auto const* recipe = gguf_->find("nibble.recipe")) {
             std::string_view const text = recipe->as_string();
-            if (auto const at = text.find("activations="); at != text.npos) {
-                auto const word = text.substr(at + 12);
-                activations_ = parse_activation_kind(word.substr(0, (std::min)(word.find(' '), word.size())));
+            if (auto const word = choice_of("activations=", text)) {
+                activations_ = parse_activation_kind(*word);
+            }
+            if (auto const word = choice_of("kv_cache=", text)) {
+                kv_type_ = parse_kv_type(*word);
             }
         }
     }
@@ -167,6 +181,8 @@ private:
         std::size_t const rows = config_.vocabulary;
         if (words_ && words_->size() < rows) {
             config_.vocabulary = static_cast<std::uint32_t>(words_->size());  // the rows behind it are padding
+        } else if (words_ && words_->size() > rows) {
+            words_ = words_->first(rows);  // an image token that a text-only model has no row for
         }
         take_tensors([&](auto const& entry, std::uint32_t layer) {
             for (auto const& name : hf_names(entry, layer)) {
@@ -226,6 +242,7 @@ private:
     std::optional<nibble::vocabulary> words_;
     std::vector<std::uint32_t> end_ids_;
     activation_kind activations_ = activation_kind::f32;
+    nibble::kv_type kv_type_ = nibble::kv_type::f32;
     tensor_map tensors_;
     std::optional<stored_tensor> head_;
 };

@@ -20,8 +20,9 @@ namespace nibble::gemma3 {
 /// Runs the tokens behind those in the cache, in batches of its size, and gives the logits of the last ones.
 ///   shape   logits [rows, vocabulary], of the last `rows` tokens; rows may be 0
 ///   result  the bits of a token's logits do not depend on the batches, nor on the number of threads
-/// Throws nibble::error where the context is too short or an id is not in the vocabulary; the cache keeps what it had
-/// seen before the batch that failed.
+/// Throws nibble::error where the cache was made for another configuration, the context is too short, an id is not in
+/// the vocabulary, or a key or value is beyond what the cache stores; the cache keeps what it had seen before the batch
+/// that failed.
 /// It instantiates every kernel of every storage in W: a program of several files does that in one of them, with
 /// `template void nibble::gemma3::forward(…)` there and the same line behind `extern` in the others.
 template <class W>
@@ -32,6 +33,9 @@ void forward(cpu where, model<W> const& m, kv_cache& cache, std::span<std::uint3
         throw error("forward over " + std::to_string(tokens.size()) + " tokens got a result of " +
                     std::to_string(logits.rows()) + " x " + std::to_string(logits.columns()) +
                     "; give at most one row a token and " + std::to_string(c.vocabulary) + " columns");
+    }
+    if (cache.config() != c) {
+        throw error("forward got a KV cache of another model; make one with the configuration of the model that runs");
     }
     cache.require_room(tokens.size());
     std::size_t const silent = tokens.size() - logits.rows();  // tokens whose logits nobody wants
@@ -66,7 +70,7 @@ template <class W>
 matrix<float> logits(cpu where, model<W> const& m, std::span<std::uint32_t const> tokens) {
     matrix<float> result(tokens.size(), m.config.vocabulary);
     if (!tokens.empty()) {
-        kv_cache cache(m.config, tokens.size(), 512);
+        kv_cache cache(m.config, tokens.size(), 512, m.kv_type);
         forward(where, m, cache, tokens, result);
     }
     return result;

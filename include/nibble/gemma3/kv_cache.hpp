@@ -3,61 +3,71 @@
 
 #include <nibble/gemma3/configuration.hpp>
 #include <nibble/nn/attention.hpp>
+#include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace nibble::gemma3 {
 
-/// Keys and values of the tokens that a model has seen, f32. Global layers keep `context` positions; local layers a
-/// ring of the window and one batch: a token of a batch may still look back a whole window.
-///   bytes   2 · 4 · key_width · Σ over layers of the positions kept
+/// Keys and values of the tokens that a model has seen. Global layers keep `context` positions; local layers a ring of
+/// the window and one batch: a token of a batch may still look back a whole window.
+///   bytes   2 · key_width · Σ over layers of the positions kept · 4, or · 2 for f16 and bf16
 class kv_cache {
 public:
     /// Throws nibble::error where context or batch is 0, and where there is no memory.
-    kv_cache(configuration const& config, std::size_t context, std::size_t batch)
-        : kv_heads_(config.kv_heads), head_dim_(config.head_dim), context_(context),
-          batch_((std::min)(batch, context)) {
+    kv_cache(configuration const& config, std::size_t context, std::size_t batch, kv_type type = kv_type::f32)
+        : config_(config), type_(type), context_(context), batch_((std::min)(batch, context)) {
         constexpr std::size_t longest = std::size_t{1} << 30;
         if (context == 0 || context > longest || batch == 0) {
             throw error("A KV cache of " + std::to_string(context) + " tokens in batches of " + std::to_string(batch) +
                         " cannot be; give a context of 1 to 2^30 tokens and batches of at least one.");
         }
-        nibble::detail::allocate([&] { allocate(config); },
+        nibble::detail::allocate([&] { allocate(); },
                                  [&] { return "a KV cache of " + std::to_string(context) + " tokens"; });
     }
 
+    configuration const& config() const { return config_; }
+    kv_type type() const { return type_; }
     std::size_t context() const { return context_; }
     std::size_t batch() const { return batch_; }    ///< tokens that one forward pass may add
     std::size_t length() const { return length_; }  ///< tokens seen
     std::size_t bytes() const {
-        std::size_t floats = 0;
+        std::size_t sum = 0;
         for (auto const& layer : layers_) {
-            floats += layer.keys.size() + layer.values.size();
+            std::visit([&]<class T>(kept_layer<T> const& l) { sum += (l.keys.size() + l.values.size()) * sizeof(T); },
+                       layer);
         }
-        return floats * sizeof(float);
+        return sum;
     }
 
-    kv_view view(std::size_t layer) const {
-        auto const& l = layers_[layer];
-        return {l.keys.data(), l.values.data(), kv_heads_, l.capacity, head_dim_};
+    any_kv_view view(std::size_t layer) const {
+        return std::visit(
+            [&]<class T>(kept_layer<T> const& l) -> any_kv_view {
+                return kv_view<T>{l.keys.data(), l.values.data(), config_.kv_heads, l.capacity, config_.head_dim};
+            },
+            layers_[layer]);
     }
 
-    /// Puts k and v [tokens, kv_heads · head_dim] behind the tokens seen, in one layer.
+    /// Puts k and v [tokens, kv_heads · head_dim] behind the tokens seen, in one layer, each rounded to the nearest,
+    /// ties to even. Throws nibble::error, which names the layer, for a value that would become infinite.
     void put(std::size_t layer, matrix_view<float const> k, matrix_view<float const> v) {
-        auto& l = layers_[layer];
-        for (std::size_t t = 0; t < k.rows(); ++t) {
-            for (std::size_t head = 0; head < kv_heads_; ++head) {
-                std::size_t const slot = (head * l.capacity + (length_ + t) % l.capacity) * head_dim_;
-                std::memcpy(&l.keys[slot], k.row(t).data() + head * head_dim_, head_dim_ * sizeof(float));
-                std::memcpy(&l.values[slot], v.row(t).data() + head * head_dim_, head_dim_ * sizeof(float));
-            }
-        }
+        std::visit(
+            [&](auto& l) {
+                put(layer, "key", k, l.capacity, l.keys);
+                put(layer, "value", v, l.capacity, l.values);
+            },
+            layers_[layer]);
     }
 
     /// The tokens put into every layer count as seen.
@@ -74,28 +84,75 @@ public:
     void clear() { length_ = 0; }
 
 private:
+    /// One layer, stored as T.
+    template <class T>
     struct kept_layer {
-        std::size_t capacity;
-        std::vector<float> keys;
-        std::vector<float> values;
+        std::size_t capacity = 0;
+        std::vector<T> keys{};
+        std::vector<T> values{};
     };
 
-    void allocate(configuration const& config) {
-        layers_.reserve(config.layers);
-        for (std::uint32_t i = 0; i < config.layers; ++i) {
-            std::size_t const capacity =
-                config.is_global(i) ? context_ : (std::min)(context_, std::size_t{config.window} - 1 + batch_);
-            std::size_t const count = capacity * kv_heads_ * head_dim_;
-            layers_.push_back({capacity, std::vector<float>(count), std::vector<float>(count)});
+    /// In the order of kv_type.
+    using any_kept = std::variant<kept_layer<float>, kept_layer<f16>, kept_layer<bf16>>;
+
+    /// The least magnitude that rounds to infinity: half a step above the largest value.
+    template <class T>
+    static constexpr float infinite_from = std::same_as<T, f16> ? 65520.0f : 0x1.ffp127f;
+
+    template <class T>
+    void put(std::size_t layer, char const* what, matrix_view<float const> x, std::size_t capacity,
+             std::vector<T>& kept) const {
+        std::size_t const dim = config_.head_dim;
+        for (std::size_t t = 0; t < x.rows(); ++t) {
+            for (std::size_t head = 0; head < config_.kv_heads; ++head) {
+                float const* const from = x.row(t).data() + head * dim;
+                T* const to = kept.data() + (head * capacity + (length_ + t) % capacity) * dim;
+                if constexpr (std::same_as<T, float>) {
+                    std::copy_n(from, dim, to);
+                } else {
+                    require_range(layer, what, {from, dim}, infinite_from<T>);
+                    std::transform(from, from + dim, to, [](float value) { return static_cast<T>(value); });
+                }
+            }
         }
     }
 
-    std::size_t kv_heads_;
-    std::size_t head_dim_;
+    void require_range(std::size_t layer, char const* what, std::span<float const> head, float limit) const {
+        bool beyond = false;
+        for (float const value : head) {
+            beyond |= std::fabs(value) >= limit;
+        }
+        if (beyond) {
+            auto const value = *std::find_if(head.begin(), head.end(), [&](float x) { return std::fabs(x) >= limit; });
+            throw error("Layer " + std::to_string(layer) + " has the " + what + " " + std::to_string(value) +
+                        ", which is beyond the range of " + std::string(name_of(type_)) + "; keep keys and values as " +
+                        (type_ == kv_type::f16 ? "bf16 or f32." : "f32."));
+        }
+    }
+
+    template <class T>
+    static any_kept kept_of(std::size_t capacity, std::size_t count) {
+        return kept_layer<T>{capacity, std::vector<T>(count), std::vector<T>(count)};
+    }
+
+    void allocate() {
+        layers_.reserve(config_.layers);
+        for (std::uint32_t i = 0; i < config_.layers; ++i) {
+            std::size_t const capacity =
+                config_.is_global(i) ? context_ : (std::min)(context_, std::size_t{config_.window} - 1 + batch_);
+            std::size_t const count = capacity * config_.kv_heads * config_.head_dim;
+            layers_.push_back(type_ == kv_type::f32   ? kept_of<float>(capacity, count)
+                              : type_ == kv_type::f16 ? kept_of<f16>(capacity, count)
+                                                      : kept_of<bf16>(capacity, count));
+        }
+    }
+
+    configuration config_;
+    kv_type type_;
     std::size_t context_;
     std::size_t batch_;
     std::size_t length_ = 0;
-    std::vector<kept_layer> layers_;
+    std::vector<any_kept> layers_;
 };
 
 }  // namespace nibble::gemma3

@@ -4,6 +4,7 @@
 #include <nibble/gemma3/checkpoint.hpp>
 #include <nibble/gemma3/model.hpp>
 #include <nibble/io/stored_tensor.hpp>
+#include <nibble/nn/attention.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/backend.hpp>
@@ -23,6 +24,7 @@ namespace nibble::gemma3 {
 struct load_options {
     cpu where{};                                   ///< a pool makes loading faster, not different
     std::optional<activation_kind> activations{};  ///< instead of what the file asks for
+    std::optional<kv_type> kv_cache{};             ///< likewise
     bool check_values = true;  ///< refuse scales and float values that are not finite; costs a pass over them
 };
 
@@ -126,6 +128,7 @@ model<any_weight_of<List>> load(checkpoint const& file, load_options const& opti
     model<any_weight_of<List>> result;
     result.config = file.config();
     result.activations = options.activations.value_or(file.activations());
+    result.kv_type = options.kv_cache.value_or(file.kv_type());
     result.end_ids.assign(file.end_ids().begin(), file.end_ids().end());
     if (file.words() != nullptr) {
         result.words.emplace(*file.words());

@@ -4,6 +4,7 @@
 #include <nibble/gemma3/configuration.hpp>
 #include <nibble/gemma3/tensor_names.hpp>
 #include <nibble/gemma3/tokenizer.hpp>
+#include <nibble/nn/attention.hpp>
 #include <nibble/nn/linear.hpp>
 #include <nibble/tensor/any_weight.hpp>
 
@@ -26,6 +27,7 @@ struct model {
     std::optional<tokenizer> words;                      ///< none where the files have none
     std::vector<std::uint32_t> end_ids;                  ///< of a text or a turn
     activation_kind activations = activation_kind::f32;
+    nibble::kv_type kv_type = nibble::kv_type::f32;  ///< what caches made for the model keep
 
     W const& head_weight() const { return head ? *head : parameters.token_embd; }
 };

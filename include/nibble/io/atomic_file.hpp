@@ -38,8 +38,17 @@ inline bool flush_folder(std::filesystem::path const& folder) {
 /// commit the temporary file is removed.  Errors name the file and the system's reason. POSIX.
 class atomic_file {
 public:
-    /// Throws nibble::error if no file can be made in the folder of `path`.
+    /// Where `path` is a link, the file that it leads to is replaced. Throws nibble::error if that is no regular file
+    /// (a device, a folder), and if no file can be made in its folder.
     explicit atomic_file(std::filesystem::path path) : path_(std::move(path)) {
+        std::error_code failed;
+        for (int links = 0; links < 40 && std::filesystem::is_symlink(path_, failed); ++links) {
+            path_ = path_.parent_path() / std::filesystem::read_symlink(path_, failed);
+        }
+        auto const type = std::filesystem::status(path_, failed).type();
+        if (type != std::filesystem::file_type::regular && type != std::filesystem::file_type::not_found) {
+            throw error("Could not write '" + path_.string() + "', which is no regular file; give the path of a file.");
+        }
         // O_EXCL, and another number where a crash has left the name: never a file that someone else writes.
         for (int attempt = 0; descriptor_ < 0; ++attempt) {
             std::string name =

@@ -198,7 +198,7 @@ private:
         static_assert(std::endian::native == std::endian::little, "GGUF is read on little-endian hosts");
         bytes_ = bytes;
         if (take<std::uint32_t>("the magic") != 0x46554747U) {
-            fail(0, "the magic is not GGUF; another format?");
+            fail(0, "the first bytes are not GGUF's, so the file is of another format, as seen");
         }
         auto const version = take<std::uint32_t>("the version");
         if (version != 2 && version != 3) {

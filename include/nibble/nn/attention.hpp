@@ -4,33 +4,62 @@
 #include <nibble/gemm/cpu/isa.hpp>
 #include <nibble/nn/cpu/kernels.hpp>
 #include <nibble/nn/cpu/layer_kernels.hpp>
+#include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/f16.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 namespace nibble {
 
-/// Keys and values of one layer, owned by someone else; position p lies in slot p mod capacity.
+/// What keys and values are kept as, chosen at run time.
+enum class kv_type : std::uint8_t { f32, f16, bf16 };
+
+inline constexpr std::array<std::string_view, 3> kv_type_names{"f32", "f16", "bf16"};
+
+constexpr std::string_view name_of(kv_type type) { return kv_type_names[static_cast<std::size_t>(type)]; }
+
+/// Throws nibble::error for a word that names none.
+inline kv_type parse_kv_type(std::string_view word) {
+    for (std::size_t i = 0; i < kv_type_names.size(); ++i) {
+        if (kv_type_names[i] == word) {
+            return static_cast<kv_type>(i);
+        }
+    }
+    throw error("'" + std::string(word) + "' is not a type that keys and values are kept as; choose f32, f16 or bf16.");
+}
+
+/// Keys and values of one layer, owned by someone else; position p lies in slot p mod capacity. T is float, f16 or
+/// bf16.
 ///   shape   keys, values [kv_heads][capacity][head_dim]
+template <class T>
 struct kv_view {
-    float const* keys = nullptr;
-    float const* values = nullptr;
+    T const* keys = nullptr;
+    T const* values = nullptr;
     std::size_t kv_heads = 0;
     std::size_t capacity = 0;
     std::size_t head_dim = 0;
 };
 
+/// A view of what kv_type names, in its order.
+using any_kv_view = std::variant<kv_view<float>, kv_view<f16>, kv_view<bf16>>;
+
 namespace detail {
 
 /// Attention of the tokens of one call; tasks are pairs of a token and a key-value head.
+template <class T>
 class attention_call {
 public:
-    attention_call(layer_kernels const& kernels, matrix_view<float const> q, kv_view cache, std::size_t first,
+    attention_call(layer_kernels const& kernels, matrix_view<float const> q, kv_view<T> cache, std::size_t first,
                    std::size_t window, float scale, matrix_view<float> out)
         : kernels_(kernels), q_(q), cache_(cache), group_(q.columns() / cache.head_dim / cache.kv_heads), first_(first),
           window_(window), scale_(scale), out_(out) {}
@@ -50,11 +79,10 @@ public:
         for (std::size_t i = begin; i < end; ++i) {
             std::size_t const token = q_.rows() - 1 - i % q_.rows();
             std::size_t const head = i / q_.rows();
-            attention_task const work = task(token, head);
-            kernels_.attention_dots(work, 0, work.visible, scores.data(), stride);
+            attention_task<T> const work = task(token, head);
+            reads().dots(work, 0, work.visible, scores.data(), stride);
             softmax(work, 0, group_, scores.data(), stride, totals.data());
-            kernels_.attention_values(work, scores.data(), stride, totals.data(), 0, cache_.head_dim,
-                                      output(token, head));
+            reads().values(work, scores.data(), stride, totals.data(), 0, cache_.head_dim, output(token, head));
         }
     }
 
@@ -67,11 +95,10 @@ public:
         for (std::size_t i = 0; i < tasks(); ++i) {
             std::size_t const token = i % q_.rows();
             std::size_t const head = i / q_.rows();
-            attention_task const work = task(token, head);
+            attention_task<T> const work = task(token, head);
             constexpr std::size_t keys = 64;
             where.parallel_for((work.visible + keys - 1) / keys, [&](std::size_t begin, std::size_t end) {
-                kernels_.attention_dots(work, begin * keys, (std::min)(work.visible, end * keys), scores.data(),
-                                        stride);
+                reads().dots(work, begin * keys, (std::min)(work.visible, end * keys), scores.data(), stride);
             });
             where.parallel_for(group_, [&](std::size_t begin, std::size_t end) {
                 softmax(work, begin, end, scores.data(), stride, totals.data());
@@ -79,16 +106,18 @@ public:
             constexpr std::size_t columns = 64;
             std::size_t const dim = cache_.head_dim;
             where.parallel_for((dim + columns - 1) / columns, [&](std::size_t begin, std::size_t end) {
-                kernels_.attention_values(work, scores.data(), stride, totals.data(), begin * columns,
-                                          (std::min)(dim, end * columns), output(token, head));
+                reads().values(work, scores.data(), stride, totals.data(), begin * columns,
+                               (std::min)(dim, end * columns), output(token, head));
             });
         }
     }
 
 private:
+    attention_kernels<T> const& reads() const { return kernels_.attention<T>(); }
+
     static std::size_t row_of_scores(std::size_t positions) { return (positions + 15) / 16 * 16; }
 
-    attention_task task(std::size_t token, std::size_t head) const {
+    attention_task<T> task(std::size_t token, std::size_t head) const {
         std::size_t const dim = cache_.head_dim;
         std::size_t const seen = visible(token);
         return {.queries = q_.row(token).data() + head * group_ * dim,
@@ -105,7 +134,7 @@ private:
         return out_.row(token).data() + head * group_ * cache_.head_dim;
     }
 
-    void softmax(attention_task const& work, std::size_t begin, std::size_t end, float* scores, std::size_t stride,
+    void softmax(attention_task<T> const& work, std::size_t begin, std::size_t end, float* scores, std::size_t stride,
                  float* totals) const {
         for (std::size_t h = begin; h < end; ++h) {
             totals[h] = kernels_.softmax_weights(scores + h * stride, work.visible, scale_);
@@ -114,7 +143,7 @@ private:
 
     layer_kernels const& kernels_;
     matrix_view<float const> q_;
-    kv_view cache_;
+    kv_view<T> cache_;
     std::size_t group_;
     std::size_t first_;
     std::size_t window_;
@@ -128,14 +157,16 @@ private:
 /// max(0, p − window + 1) ... p, all up to p if window is 0; query head j reads key-value head j / (heads / kv_heads).
 ///   s_k = q · k,  w_k = exp(fma(scale, s_k, −scale · max s)),  out = Σ_k w_k v_k / Σ_k w_k
 ///   shape   q, out [tokens, heads · D]
+///   values  16-bit keys and values are widened to f32, so the bits are those of f32 keys and values rounded to them
 ///   order   s: lane d mod 16 takes column d, then lanes in a tree; out: positions in sequence; Σ w: lane k mod 16 from
 ///           the first visible position, then the tree
 ///   error   u = 2^-24:  |out − exact| <= (2 e + (N + N/16 + 8) u) Σ p |v|, N positions seen,
 ///           e = scale (D/16 + 6) u max Σ|q k| + 3 u + u max |scale (s − max s)|; weights below 2^-126 count as 0
 /// The cache holds the positions of this call. Throws nibble::error if shapes disagree, a visible position is no longer
 /// in the cache, or scale is not above 0.
-inline void attention(cpu where, matrix_view<float const> q, kv_view cache, std::size_t first, std::size_t window,
-                      float scale, matrix_view<float> out, isa set = best_isa()) {
+template <class T>
+void attention(cpu where, matrix_view<float const> q, kv_view<T> cache, std::size_t first, std::size_t window,
+               float scale, matrix_view<float> out, isa set = best_isa()) {
     std::size_t const kv_width = cache.kv_heads * cache.head_dim;
     if (q.rows() != out.rows() || q.columns() != out.columns() ||
         (kv_width == 0 ? q.columns() != 0 : q.columns() % kv_width != 0)) {
@@ -151,7 +182,7 @@ inline void attention(cpu where, matrix_view<float const> q, kv_view cache, std:
     if (q.rows() == 0 || q.columns() == 0) {
         return;
     }
-    detail::attention_call const call(kernels, q, cache, first, window, scale, out);
+    detail::attention_call<T> const call(kernels, q, cache, first, window, scale, out);
     std::size_t const kept = call.visible(0) + q.rows() - 1;
     if (kept > cache.capacity) {
         throw error("attention from position " + std::to_string(first) + " over " + std::to_string(q.rows()) +
@@ -164,6 +195,12 @@ inline void attention(cpu where, matrix_view<float const> q, kv_view cache, std:
     } else {
         where.parallel_for(call.tasks(), [&](std::size_t begin, std::size_t end) { call.run(begin, end); });
     }
+}
+
+/// Attention over keys and values of a type chosen at run time.
+inline void attention(cpu where, matrix_view<float const> q, any_kv_view const& cache, std::size_t first,
+                      std::size_t window, float scale, matrix_view<float> out, isa set = best_isa()) {
+    std::visit([&](auto const& view) { attention(where, q, view, first, window, scale, out, set); }, cache);
 }
 
 }  // namespace nibble

@@ -4,7 +4,7 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/scheme/compose.hpp>  // quantization_scheme
-#include <nibble/scheme/presets.hpp>  // int8_token
+#include <nibble/scheme/presets.hpp>  // what use<> is given
 
 #include <concepts>
 #include <string_view>
@@ -66,13 +66,12 @@ consteval auto checked_keep() {
 template <class Tag, class T>
 consteval void check_choice() {
     if constexpr (std::same_as<Tag, activations_role>) {
-        static_assert(std::same_as<T, float> || std::same_as<T, bf16> || std::same_as<T, int8_activations> ||
-                          std::same_as<T, int8_token>,
-                      "nibble: role::activations takes keep<float>, keep<bf16>, use<int8_activations> or "
-                      "use<int8_token>");
+        static_assert(std::same_as<T, float> || std::same_as<T, bf16> || std::same_as<T, int8_activations>,
+                      "nibble: role::activations takes keep<float>, keep<bf16> or use<int8_activations>");
     } else if constexpr (std::same_as<Tag, kv_cache_role>) {
-        static_assert(kept_float<T> || std::same_as<T, int8_token>,
-                      "nibble: role::kv_cache takes keep<float>, keep<f16>, keep<bf16> or use<int8_token>");
+        static_assert(kept_float<T>,
+                      "nibble: role::kv_cache takes keep<float>, keep<f16> or keep<bf16>; keys and values are not "
+                      "quantized");
     } else {
         static_assert(!std::same_as<T, int8_activations>,
                       "nibble: int8_activations is for role::activations; a role of weights takes a scheme");

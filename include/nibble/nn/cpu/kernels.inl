@@ -112,18 +112,27 @@ inline void rotate(float* x, std::size_t heads, std::size_t head_dim, float cons
     }
 }
 
-template <bool Whole>
-inline floats load_columns(float const* from, std::size_t count) {
+template <class T>
+inline floats load_first(T const* from, std::size_t count) {
+    T lanes[16]{};
+    for (std::size_t i = 0; i < count; ++i) {
+        lanes[i] = from[i];
+    }
+    return load_scales(lanes);
+}
+
+template <bool Whole, class T>
+inline floats load_columns(T const* from, std::size_t count) {
     if constexpr (Whole) {
-        return load(from);
+        return load_scales(from);
     } else {
         return load_first(from, count);
     }
 }
 
 /// sum[h][k] += queries[h] · keys[k] over one vector of columns
-template <int Heads, int Keys, bool Whole>
-inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, float const* keys, std::size_t head_dim,
+template <int Heads, int Keys, bool Whole, class T>
+inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, T const* keys, std::size_t head_dim,
                         std::size_t count) {
     floats q[Heads];
 #pragma GCC unroll 8
@@ -140,8 +149,8 @@ inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, float 
     }
 }
 
-template <int Heads, int Keys>
-inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, float const* keys, std::size_t head_dim) {
+template <int Heads, int Keys, class T>
+inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, T const* keys, std::size_t head_dim) {
 #pragma GCC unroll 8
     for (int h = 0; h < Heads; ++h) {
 #pragma GCC unroll 8
@@ -159,8 +168,8 @@ inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, float con
 }
 
 /// dots[h][k] for `count` keys that follow each other: lane d mod 16 takes column d, then the tree over lanes.
-template <int Heads>
-inline void dot_keys(float const* queries, float const* keys, std::size_t head_dim, std::size_t count, float* dots,
+template <int Heads, class T>
+inline void dot_keys(float const* queries, T const* keys, std::size_t head_dim, std::size_t count, float* dots,
                      std::size_t stride) {
     std::size_t k = 0;
     for (; k + 4 <= count; k += 4) {
@@ -181,14 +190,15 @@ inline void dot_keys(float const* queries, float const* keys, std::size_t head_d
     }
 }
 
-inline void attention_dots(detail::attention_task const& task, std::size_t first, std::size_t last, float* dots,
+template <class T>
+inline void attention_dots(detail::attention_task<T> const& task, std::size_t first, std::size_t last, float* dots,
                            std::size_t stride) {
     std::size_t const dim = task.head_dim;
     constexpr std::size_t block = 16;  // keys that stay in the first cache for all heads
     while (first < last) {
         std::size_t const slot = (task.begin + first) % task.capacity;
         std::size_t const count = (std::min)({block, last - first, task.capacity - slot});
-        float const* const keys = task.keys + slot * dim;
+        T const* const keys = task.keys + slot * dim;
         std::size_t h = 0;
         if constexpr (dot_heads == 4) {
             for (; h + 4 <= task.heads; h += 4) {
@@ -233,8 +243,8 @@ inline float softmax_weights(float* x, std::size_t count, float scale) {
 }
 
 /// Heads x Vectors · 16 columns of the output, positions in sequence.
-template <int Heads, int Vectors, bool Whole>
-inline void weigh_tile(detail::attention_task const& task, float const* weights, std::size_t stride,
+template <int Heads, int Vectors, bool Whole, class T>
+inline void weigh_tile(detail::attention_task<T> const& task, float const* weights, std::size_t stride,
                        float const* totals, std::size_t column, float* out) {
     std::size_t const dim = task.head_dim;
     floats sum[Heads][Vectors];
@@ -248,7 +258,7 @@ inline void weigh_tile(detail::attention_task const& task, float const* weights,
     for (std::size_t i = 0; i < task.visible;) {
         std::size_t const slot = (task.begin + i) % task.capacity;
         std::size_t const end = (std::min)(task.visible, i + task.capacity - slot);
-        float const* value = task.values + slot * dim + column;
+        T const* value = task.values + slot * dim + column;
         for (; i < end; ++i, value += dim) {
             floats row[Vectors];
 #pragma GCC unroll 8
@@ -280,8 +290,8 @@ inline void weigh_tile(detail::attention_task const& task, float const* weights,
     }
 }
 
-template <int Heads>
-inline void weigh_heads(detail::attention_task const& task, float const* weights, std::size_t stride,
+template <int Heads, class T>
+inline void weigh_heads(detail::attention_task<T> const& task, float const* weights, std::size_t stride,
                         float const* totals, std::size_t first, std::size_t last, float* out) {
     constexpr std::size_t tile = 16 * static_cast<std::size_t>(value_vectors);
     for (; first + tile <= last; first += tile) {
@@ -295,7 +305,8 @@ inline void weigh_heads(detail::attention_task const& task, float const* weights
     }
 }
 
-inline void attention_values(detail::attention_task const& task, float const* weights, std::size_t stride,
+template <class T>
+inline void attention_values(detail::attention_task<T> const& task, float const* weights, std::size_t stride,
                              float const* totals, std::size_t first, std::size_t last, float* out) {
     std::size_t const dim = task.head_dim;
     std::size_t h = 0;
@@ -326,6 +337,13 @@ inline double sum_of_exp(float const* x, std::size_t count, float most) {
     return sum(total);
 }
 
-inline constexpr detail::layer_kernels layers{geglu,          normalize<false>, normalize<true>,  rotate,
-                                              attention_dots, softmax_weights,  attention_values, largest,
+inline constexpr detail::layer_kernels layers{{attention_dots<float>, attention_values<float>},
+                                              {attention_dots<f16>, attention_values<f16>},
+                                              {attention_dots<bf16>, attention_values<bf16>},
+                                              geglu,
+                                              normalize<false>,
+                                              normalize<true>,
+                                              rotate,
+                                              softmax_weights,
+                                              largest,
                                               sum_of_exp};
