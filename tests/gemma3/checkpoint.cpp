@@ -52,26 +52,26 @@ TEST_CASE("P1, P6: every malformed file gets its verdict at the stage of the mod
 
 TEST_CASE("safetensors need a configuration beside them", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("no-config");
-    golden.write(folder.path());
-    auto const file = gemma3::checkpoint::open(folder.path());
+    scratch_folder const folder;
+    golden.write(folder.path);
+    auto const file = gemma3::checkpoint::open(folder.path);
     CHECK(file.config().layers == golden.sizes().layers);
     CHECK(file.words() == nullptr);
     CHECK(file.activations() == activation_kind::f32);
     CHECK(file.kv_type() == kv_type::f32);
     CHECK(file.head() == nullptr);
     std::filesystem::remove(folder / "config.json");
-    CHECK_THROWS_WITH(gemma3::checkpoint::open(folder.path()), ContainsSubstring("config.json"));
+    CHECK_THROWS_WITH(gemma3::checkpoint::open(folder.path), ContainsSubstring("config.json"));
 }
 
 TEST_CASE("multimodal checkpoints: other names, vision skipped, padding rows of the embedding cut", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("multimodal");
-    golden.write(folder.path());
-    auto const expected = gemma3::load(folder.path());
+    scratch_folder const folder;
+    golden.write(folder.path);
+    auto const expected = gemma3::load(folder.path);
 
     // The same tensors under multimodal names, four more rows behind the embedding, a tower, and a vocabulary.
-    auto const source = safetensors_checkpoint::open(folder.path());
+    auto const source = safetensors_checkpoint::open(folder.path);
     std::vector<safetensors_entry> entries;
     std::vector<std::byte> padded;
     for (auto const* tensor : source.tensors()) {
@@ -87,7 +87,7 @@ TEST_CASE("multimodal checkpoints: other names, vision skipped, padding rows of 
     }
     std::vector<std::byte> const pixel(8);
     entries.push_back({"vision_tower.vision_model.embeddings.patch_embedding.weight", "F16", {1, 1, 2, 2}, pixel});
-    scratch_folder const other("multimodal-copy");
+    scratch_folder const other;
     atomic_file file(other / "model.safetensors");
     write_safetensors([&](std::span<std::byte const> bytes) { file.write(bytes); }, entries);
     file.commit();
@@ -108,7 +108,7 @@ TEST_CASE("multimodal checkpoints: other names, vision skipped, padding rows of 
              {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", vocab}, {"merges", nlohmann::json::array()}}}};
         std::ofstream(other / "tokenizer.json") << tokenizer;
     }
-    auto const m = gemma3::load(other.path());
+    auto const m = gemma3::load(other.path);
     CHECK(m.config.vocabulary == 320);
     CHECK(m.end_ids == std::vector<std::uint32_t>{1, 106});
     auto const tokens = golden_tokens(golden);

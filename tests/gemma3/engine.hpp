@@ -5,6 +5,7 @@
 #include <nibble/gemma3/load.hpp>
 
 #include <support/golden_model.hpp>
+#include <support/scratch_folder.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -16,27 +17,6 @@ extern template nibble::gemma3::model<> nibble::gemma3::load(nibble::gemma3::che
                                                              nibble::gemma3::load_options const&);
 extern template void nibble::gemma3::forward(nibble::cpu, nibble::gemma3::model<> const&, nibble::gemma3::kv_cache&,
                                              std::span<std::uint32_t const>, nibble::matrix_view<float>);
-
-/// A folder that is gone with its last owner.
-class scratch_folder {
-public:
-    explicit scratch_folder(std::string const& name)
-        : path_(std::filesystem::temp_directory_path() / ("nibble-" + name + "-" + std::to_string(::getpid()))) {
-        std::filesystem::remove_all(path_);
-        std::filesystem::create_directories(path_);
-    }
-    scratch_folder(scratch_folder const&) = delete;
-    scratch_folder& operator=(scratch_folder const&) = delete;
-    ~scratch_folder() {
-        std::error_code none;
-        std::filesystem::remove_all(path_, none);
-    }
-    std::filesystem::path operator/(std::string const& name) const { return path_ / name; }
-    std::filesystem::path const& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 inline std::vector<std::uint32_t> golden_tokens(golden_model const& golden) {
     auto const tokens = golden.tokens();

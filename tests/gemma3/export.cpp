@@ -26,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <support/scratch_folder.hpp>
 #include <vector>
 
 using namespace nibble;
@@ -35,20 +36,6 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-export-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-};
-
-std::string text_of(fs::path const& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// Two layers. The embedding is more than two pieces of a stream; rows of 96 are no whole groups of 64.
 constexpr gemma3::configuration small{.hidden = 64,
                                       .layers = 2,

@@ -24,8 +24,8 @@ std::vector<float> floats_of(std::string const& path) {
 }
 
 gemma3::model<> golden_loaded(golden_model const& golden, scratch_folder const& folder) {
-    golden.write(folder.path());
-    return gemma3::load(folder.path());
+    golden.write(folder.path);
+    return gemma3::load(folder.path);
 }
 
 std::vector<std::uint32_t> greedy(gemma3::model<> const& m, std::span<std::uint32_t const> prompt, std::size_t count) {
@@ -49,7 +49,7 @@ bool same_bits(matrix<float> const& a, matrix<float> const& b) {
 
 TEST_CASE("logits and greedy ids are those of the reference implementation in float64", "[gemma3]") {
     golden_model const golden(GENERATE(as<std::string>{}, "gemma3-tiny", "gemma3-tiny-rope8"));
-    scratch_folder const folder("golden");
+    scratch_folder const folder;
     auto const m = golden_loaded(golden, folder);
     auto const tokens = golden_tokens(golden);
     REQUIRE(tokens.size() > m.config.window);
@@ -64,7 +64,7 @@ TEST_CASE("logits and greedy ids are those of the reference implementation in fl
 
 TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma3]") {
     golden_model const golden("gemma3-tiny-rope8");
-    scratch_folder const folder("batches");
+    scratch_folder const folder;
     auto m = golden_loaded(golden, folder);
     m.activations = GENERATE(activation_kind::f32, activation_kind::bf16);
     m.kv_type = GENERATE(kv_type::f32, kv_type::f16, kv_type::bf16);
@@ -85,7 +85,7 @@ TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma
 
 TEST_CASE("a 16-bit cache changes logits by what the rounding of keys and values explains", "[gemma3]") {
     golden_model const golden(GENERATE(as<std::string>{}, "gemma3-tiny", "gemma3-tiny-rope8"));
-    scratch_folder const folder("kv-types");
+    scratch_folder const folder;
     auto m = golden_loaded(golden, folder);
     auto const tokens = golden_tokens(golden);
     auto const whole = gemma3::logits(cpu{}, m, tokens);
@@ -109,7 +109,7 @@ TEST_CASE("a 16-bit cache changes logits by what the rounding of keys and values
 
 TEST_CASE("a cache that was made for another configuration is refused", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("other-cache");
+    scratch_folder const folder;
     auto const m = golden_loaded(golden, folder);
     auto other = m.config;
     other.window += 1;
@@ -122,7 +122,7 @@ TEST_CASE("a cache that was made for another configuration is refused", "[gemma3
 
 TEST_CASE("a key beyond the range of f16 ends the pass, and the cache keeps what it had seen", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("large-keys");
+    scratch_folder const folder;
     auto m = golden_loaded(golden, folder);
     auto& factors = m.parameters.blocks[2].attn_k_norm;
     for (float& factor : factors) {
@@ -140,7 +140,7 @@ TEST_CASE("a key beyond the range of f16 ends the pass, and the cache keeps what
 
 TEST_CASE("ids outside the vocabulary and texts longer than the context are refused", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("refused");
+    scratch_folder const folder;
     auto const m = golden_loaded(golden, folder);
     gemma3::kv_cache cache(m.config, 4, 4);
     matrix<float> logits(1, m.config.vocabulary);

@@ -12,8 +12,8 @@ namespace {
 
 gemma3::model<> golden_with_words(scratch_folder const& folder) {
     golden_model const golden("gemma3-tiny");
-    golden.write(folder.path());
-    auto m = gemma3::load(folder.path());
+    golden.write(folder.path);
+    auto m = gemma3::load(folder.path);
     m.words.emplace(gemma3::random_vocabulary(m.config.vocabulary));
     m.end_ids.clear();
     return m;
@@ -30,7 +30,7 @@ std::vector<std::uint32_t> ids_of(gemma3::token_stream<any_weight> stream) {
 }  // namespace
 
 TEST_CASE("a stream gives as many ids as asked for, and its text is theirs", "[gemma3]") {
-    scratch_folder const folder("generate");
+    scratch_folder const folder;
     auto const m = golden_with_words(folder);
     std::vector<std::uint32_t> const prompt{2, 17, 90, 200};
     gemma3::generation_options const options{.max_tokens = 20};
@@ -47,7 +47,7 @@ TEST_CASE("a stream gives as many ids as asked for, and its text is theirs", "[g
 }
 
 TEST_CASE("a stream ends at an id that ends a text, unless told not to", "[gemma3]") {
-    scratch_folder const folder("ends");
+    scratch_folder const folder;
     auto m = golden_with_words(folder);
     std::vector<std::uint32_t> const prompt{2, 17, 90, 200};
     auto const ids = ids_of(gemma3::generate(cpu{}, m, prompt, {.max_tokens = 20}));
@@ -58,7 +58,7 @@ TEST_CASE("a stream ends at an id that ends a text, unless told not to", "[gemma
 }
 
 TEST_CASE("the same seed gives the same text", "[gemma3]") {
-    scratch_folder const folder("seed");
+    scratch_folder const folder;
     auto const m = golden_with_words(folder);
     std::vector<std::uint32_t> const prompt{2, 17};
     auto const with_seed = [&](std::uint64_t seed) {
@@ -70,7 +70,7 @@ TEST_CASE("the same seed gives the same text", "[gemma3]") {
 }
 
 TEST_CASE("an answer to a conversation is what follows its ids, and walking twice does not ask twice", "[gemma3]") {
-    scratch_folder const folder("chat");
+    scratch_folder const folder;
     auto m = golden_with_words(folder);
     std::vector<std::string> pieces;
     for (std::uint32_t id = 0; id < 320; ++id) {
@@ -93,7 +93,7 @@ TEST_CASE("an answer to a conversation is what follows its ids, and walking twic
 }
 
 TEST_CASE("a text needs a tokenizer, a session a token", "[gemma3]") {
-    scratch_folder const folder("without");
+    scratch_folder const folder;
     auto m = golden_with_words(folder);
     CHECK_THROWS_AS(gemma3::session(cpu{}, m, 10).feed({}), error);
     m.words.reset();

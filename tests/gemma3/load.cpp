@@ -21,11 +21,11 @@ using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("loading on any number of threads gives the same model, with factors 1 + w", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("load");
-    golden.write(folder.path());
+    scratch_folder const folder;
+    golden.write(folder.path);
     thread_pool pool(3);
-    auto const alone = gemma3::load(folder.path());
-    auto const together = gemma3::load(folder.path(), {.where = cpu{pool}, .activations = activation_kind::bf16});
+    auto const alone = gemma3::load(folder.path);
+    auto const together = gemma3::load(folder.path, {.where = cpu{pool}, .activations = activation_kind::bf16});
     CHECK(together.activations == activation_kind::bf16);
     auto const tensors = golden_tensors(golden.sizes());
     for_each_parameter(
@@ -63,7 +63,7 @@ TEST_CASE("keys and values are kept as the file's recipe says, or as the caller 
                                          .window = 8,
                                          .context = 64,
                                          .query_pre_attn_scalar = 16};
-    scratch_folder const folder("kv-recipe");
+    scratch_folder const folder;
     auto const rows = [](auto const&, std::uint32_t layer, std::size_t first, matrix<float>& chunk) {
         for (std::size_t i = 0; i < chunk.rows() * chunk.columns(); ++i) {
             chunk.data()[i] = 0.1f * static_cast<float>((first * chunk.columns() + i * 7 + layer) % 13) - 0.5f;
@@ -102,9 +102,9 @@ TEST_CASE("keys and values are kept as the file's recipe says, or as the caller 
 
 TEST_CASE("P6: a value that is not finite is refused by name and row", "[gemma3]") {
     golden_model const golden("gemma3-tiny");
-    scratch_folder const folder("nan");
-    golden.write(folder.path());
-    auto const source = safetensors_checkpoint::open(folder.path());
+    scratch_folder const folder;
+    golden.write(folder.path);
+    auto const source = safetensors_checkpoint::open(folder.path);
     std::vector<safetensors_entry> entries;
     std::vector<std::byte> broken;
     for (auto const* tensor : source.tensors()) {
@@ -116,12 +116,12 @@ TEST_CASE("P6: a value that is not finite is refused by name and row", "[gemma3]
             entries.back().bytes = broken;
         }
     }
-    scratch_folder const other("nan-copy");
+    scratch_folder const other;
     atomic_file file(other / "model.safetensors");
     write_safetensors([&](std::span<std::byte const> bytes) { file.write(bytes); }, entries);
     file.commit();
     std::filesystem::copy(folder / "config.json", other / "config.json");
-    CHECK_THROWS_WITH(gemma3::load(other.path()),
+    CHECK_THROWS_WITH(gemma3::load(other.path),
                       ContainsSubstring("model.layers.2.mlp.up_proj.weight") && ContainsSubstring("in row 5"));
-    CHECK_NOTHROW(gemma3::load(other.path(), {.check_values = false}));
+    CHECK_NOTHROW(gemma3::load(other.path, {.check_values = false}));
 }

@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include <support/golden_model.hpp>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 namespace fs = std::filesystem;
@@ -26,15 +27,6 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-quantize-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-};
-
 constexpr gemma3::configuration small{.hidden = 64,
                                       .layers = 2,
                                       .heads = 2,

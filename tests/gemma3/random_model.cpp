@@ -19,6 +19,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <support/scratch_folder.hpp>
 #include <vector>
 
 using namespace nibble;
@@ -27,20 +28,6 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-random-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-};
-
-std::string text_of(fs::path const& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// Rows whose width is no multiple of the four words that random bits come in.
 constexpr gemma3::configuration odd{.hidden = 30,
                                     .layers = 2,

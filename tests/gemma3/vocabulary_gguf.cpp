@@ -10,7 +10,7 @@ using namespace nibble;
 
 TEST_CASE("a vocabulary written to GGUF is read back as it was", "[gemma3]") {
     auto const words = gemma3::random_vocabulary(600);
-    scratch_folder const folder("vocabulary");
+    scratch_folder const folder;
     gguf_writer writer;
     gemma3::add_vocabulary(writer, words);
     writer.start(folder / "words.gguf");

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 namespace fs = std::filesystem;
@@ -19,32 +20,14 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-atomic-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-    std::size_t files() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
-    }
-};
-
 void write_text(atomic_file& file, std::string_view text) { file.write(std::as_bytes(std::span(text))); }
-
-std::string text_of(fs::path const& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 }  // namespace
 
 TEST_CASE("a device or a folder is never replaced, and a link leads to the file that is") {
     CHECK_THROWS_AS(nibble::atomic_file("/dev/null"), nibble::error);
     CHECK_THROWS_AS(nibble::atomic_file(std::filesystem::temp_directory_path()), nibble::error);
-    auto const folder = std::filesystem::temp_directory_path() / ("nibble-link-" + std::to_string(::getpid()));
-    std::filesystem::create_directory(folder);
+    scratch_folder const folder;
     std::filesystem::create_symlink(folder / "target", folder / "link");
     {
         nibble::atomic_file file(folder / "link");
@@ -53,7 +36,6 @@ TEST_CASE("a device or a folder is never replaced, and a link leads to the file 
     }
     CHECK(std::filesystem::is_symlink(folder / "link"));
     CHECK(std::filesystem::file_size(folder / "target") == 1);
-    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("P23: a file appears whole when it is committed, over an old one too", "[io]") {
@@ -67,7 +49,7 @@ TEST_CASE("P23: a file appears whole when it is committed, over an old one too",
         CHECK((fs::exists(path) ? text_of(path) : "") == before);
         file.commit();
         CHECK(text_of(path) == text);
-        CHECK(folder.files() == 1);
+        CHECK(folder.files().size() == 1);
     }
 }
 
@@ -91,7 +73,7 @@ TEST_CASE("P23: a file that is abandoned leaves nothing, and the old one as it w
         write_text(file, "half of the new");
     }
     CHECK(text_of(path) == "old");
-    CHECK(folder.files() == 1);
+    CHECK(folder.files().size() == 1);
 }
 
 TEST_CASE("P17: a folder that is not there and a name that is a folder are errors that name the file", "[io]") {
@@ -102,5 +84,5 @@ TEST_CASE("P17: a folder that is not there and a name that is a folder are error
     atomic_file file(folder.path / "late");
     fs::create_directory(folder.path / "late");  // takes the name while the file is written
     CHECK_THROWS_WITH(file.commit(), Catch::Matchers::ContainsSubstring("late"));
-    CHECK(folder.files() == 2);
+    CHECK(folder.files().size() == 2);
 }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <support/scratch_folder.hpp>
 #include <vector>
 
 using namespace nibble;
@@ -26,20 +27,6 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-checksum-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-};
-
-std::string text_of(fs::path const& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 /// Two tensors with padding behind both; the checksum stands between other pairs.
 gguf_writer small_file(bool with_checksum) {
     gguf_writer writer;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 using Catch::Matchers::ContainsSubstring;
@@ -17,23 +18,6 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-gguf-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-    std::size_t files() const {
-        return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
-    }
-};
-
-std::string text_of(fs::path const& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::vector<std::byte> counted(std::size_t size) {
     std::vector<std::byte> bytes(size);
     for (std::size_t i = 0; i < size; ++i) {
@@ -199,9 +183,9 @@ TEST_CASE("P23: an abandoned file leaves nothing, and the old one stays until co
     {
         gguf_writer writer;
         started(writer);
-        CHECK(folder.files() == 1);
+        CHECK(folder.files().size() == 1);
     }
-    CHECK(folder.files() == 0);
+    CHECK(folder.files().empty());
     std::ofstream(path) << "old";
     gguf_writer writer;
     started(writer);
@@ -211,7 +195,7 @@ TEST_CASE("P23: an abandoned file leaves nothing, and the old one stays until co
     writer.write(std::span(bytes).last(3));
     CHECK(text_of(path) == "old");
     writer.commit();
-    CHECK(folder.files() == 1);
+    CHECK(folder.files().size() == 1);
     CHECK(std::ranges::equal(gguf_file::open(path).tensor("a").bytes, bytes));
 }
 
@@ -258,7 +242,7 @@ TEST_CASE("P17: what the reader refuses is refused when it is added, and changes
     writer.write(counted(16));
     writer.commit();
     CHECK(gguf_file::open(folder.path / "m").tensors().size() == 2);
-    CHECK(folder.files() == 1);
+    CHECK(folder.files().size() == 1);
 }
 
 TEST_CASE("As many pairs and tensors as the reader takes are taken, and not one more", "[io]") {

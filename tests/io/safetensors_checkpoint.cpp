@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 using Catch::Matchers::ContainsSubstring;
@@ -19,14 +20,7 @@ namespace {
 std::string const index_name = "model.safetensors.index.json";
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-shards-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    ~scratch_folder() { fs::remove_all(path); }
-
+struct shards_folder : scratch_folder {
     /// A file with one-byte tensors of these names; the byte is the name's first.
     void shard(std::string const& name, std::vector<std::string> const& tensors) const {
         std::vector<safetensors_entry> entries;
@@ -52,7 +46,7 @@ struct scratch_folder {
 }  // namespace
 
 TEST_CASE("The tensors of all files of an index are found, by folder or by the index's path", "[io]") {
-    scratch_folder const folder;
+    shards_folder const folder;
     folder.shard("1.safetensors", {"b", "d.e"});
     folder.shard("2.safetensors", {"a", "c"});
     folder.index(R"({"metadata":{"total_size":4},
@@ -76,7 +70,7 @@ TEST_CASE("The tensors of all files of an index are found, by folder or by the i
 }
 
 TEST_CASE("A file alone is a checkpoint, and in a folder it comes before an index", "[io]") {
-    scratch_folder const folder;
+    shards_folder const folder;
     folder.shard("other.safetensors", {"x"});
     auto const alone = safetensors_checkpoint::open(folder.path / "other.safetensors");
     CHECK(alone.find("x") != nullptr);
@@ -89,7 +83,7 @@ TEST_CASE("A file alone is a checkpoint, and in a folder it comes before an inde
 }
 
 TEST_CASE("P1: an index that is broken or leaves the folder is refused with its name", "[io]") {
-    scratch_folder const folder;
+    shards_folder const folder;
     folder.shard("1.safetensors", {"a", "b"});
     folder.shard("2.safetensors", {"c"});
     fs::create_directory(folder.path / "sub");
@@ -122,7 +116,7 @@ TEST_CASE("P1: an index that is broken or leaves the folder is refused with its 
 }
 
 TEST_CASE("P1: a tensor in two files and a damaged file are refused with the files' names", "[io]") {
-    scratch_folder const folder;
+    shards_folder const folder;
     folder.shard("1.safetensors", {"a", "b"});
     folder.shard("2.safetensors", {"b", "c"});
     folder.index(R"({"weight_map":{"a":"1.safetensors","c":"2.safetensors"}})");

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 #include <stdexcept>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 using Catch::Matchers::ContainsSubstring;
@@ -22,29 +23,6 @@ std::string const one_file = "model.safetensors";
 std::string const index_name = "model.safetensors.index.json";
 
 /// A folder of this test's own, removed with all it holds.
-struct scratch_folder {
-    fs::path path;
-    scratch_folder() {
-        std::string name = (fs::temp_directory_path() / "nibble-checkpoint-XXXXXX").string();
-        path = ::mkdtemp(name.data());
-    }
-    scratch_folder(scratch_folder const&) = delete;
-    scratch_folder& operator=(scratch_folder const&) = delete;
-    ~scratch_folder() { fs::remove_all(path); }
-
-    std::set<std::string> files() const {
-        std::set<std::string> names;
-        for (auto const& entry : fs::directory_iterator(path)) {
-            names.insert(entry.path().filename().string());
-        }
-        return names;
-    }
-    std::string text(std::string const& name) const {
-        std::ifstream file(path / name, std::ios::binary);
-        return {std::istreambuf_iterator<char>(file), {}};
-    }
-};
-
 /// Names to bytes: tensors of U8, one dimension.
 using model = std::map<std::string, std::string>;
 
@@ -111,7 +89,7 @@ TEST_CASE("Tensors of no more than a shard's bytes are one file", "[io]") {
     write(folder.path, m, 105);
     CHECK(folder.files() == std::set{one_file});
     CHECK(read(folder.path) == m);
-    auto const bytes = folder.text(one_file);
+    auto const bytes = text_of(folder / one_file);
     auto const file = safetensors_file::parse(std::as_bytes(std::span(bytes)));
     REQUIRE(file.metadata().size() == 1);
     CHECK(file.metadata()[0] == std::pair<std::string, std::string>("format", "pt"));
@@ -143,7 +121,7 @@ TEST_CASE("Shards begin where the next tensor would exceed them, and are read ba
 TEST_CASE("The index names each tensor's file and the bytes of all", "[io]") {
     scratch_folder const folder;
     write(folder.path, model_of({{"a", 3}, {"b", 4}, {"\"", 2}}, 0), 6);
-    CHECK(folder.text(index_name) == R"({
+    CHECK(text_of(folder / index_name) == R"({
   "metadata": {
     "total_size": 9
   },

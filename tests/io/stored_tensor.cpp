@@ -6,8 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cmath>
-#include <filesystem>
-#include <unistd.h>
+#include <support/scratch_folder.hpp>
 
 using namespace nibble;
 
@@ -35,7 +34,8 @@ matrix<float> values_of(stored_tensor const& t) {
 
 TEST_CASE("a matrix of raw planes in a GGUF file is used where it lies", "[io]") {
     auto const packed = quantize<int3_g64>(cpu{}, waves(5, 100));
-    auto const path = std::filesystem::temp_directory_path() / ("nibble-planes-" + std::to_string(::getpid()));
+    scratch_folder const folder;
+    auto const path = folder / "planes.gguf";
     gguf_writer writer;
     writer.add(scheme_key("w"), std::string_view(name<int3_g64>()));
     std::int32_t const shape[]{5, 100};
@@ -46,7 +46,6 @@ TEST_CASE("a matrix of raw planes in a GGUF file is used where it lies", "[io]")
     writer.write(packed.view().bytes());
     writer.commit();
     auto const file = gguf_file::open(path);
-    std::filesystem::remove(path);
     auto const t = stored(file, file.tensor("w"));
     CHECK(t.rows == 5);
     CHECK(t.columns == 100);
