@@ -34,9 +34,8 @@ inline std::string invented_word(std::uint32_t index) {
 
 /// A vocabulary for models of random weights, whose texts look like words. Every text comes back from its ids: a space
 /// is a piece, all else falls apart into bytes.
-///   ids    `<pad>` 0, `<eos>` 1, `<bos>` 2, `<unk>` 3; from 512 pieces on also Gemma's `<mask>` 4, `<start_of_turn>`
-///   105,
-///          `<end_of_turn>` 106 and bytes from 238; below that bytes from 4, then the two turn pieces; words elsewhere
+///   ids    `<pad>` 0, `<eos>` 1, `<bos>` 2, `<unk>` 3; from 512 pieces on also Gemma's `<mask>` 4, the two marks of
+///          turns 105 and 106, and bytes from 238; below that bytes from 4, then the marks of turns; words elsewhere
 ///   score  −id
 /// Throws nibble::error for less than 263 pieces: four special, two for turns, 256 bytes and the space.
 inline vocabulary random_vocabulary(std::uint32_t size) {
