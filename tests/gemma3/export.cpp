@@ -35,7 +35,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 /// Two layers. The embedding is more than two pieces of a stream; rows of 96 are no whole groups of 64.
 constexpr gemma3::configuration small{.hidden = 64,
                                       .layers = 2,

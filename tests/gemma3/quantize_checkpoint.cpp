@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 constexpr gemma3::configuration small{.hidden = 64,
                                       .layers = 2,
                                       .heads = 2,

@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 /// Rows whose width is no multiple of the four words that random bits come in.
 constexpr gemma3::configuration odd{.hidden = 30,
                                     .layers = 2,

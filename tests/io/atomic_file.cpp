@@ -19,7 +19,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 void write_text(atomic_file& file, std::string_view text) { file.write(std::as_bytes(std::span(text))); }
 
 }  // namespace

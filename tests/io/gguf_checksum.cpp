@@ -26,7 +26,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 /// Two tensors with padding behind both; the checksum stands between other pairs.
 gguf_writer small_file(bool with_checksum) {
     gguf_writer writer;

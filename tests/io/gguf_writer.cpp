@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of this test's own, removed with all it holds.
 std::vector<std::byte> counted(std::size_t size) {
     std::vector<std::byte> bytes(size);
     for (std::size_t i = 0; i < size; ++i) {

@@ -19,7 +19,6 @@ namespace {
 
 std::string const index_name = "model.safetensors.index.json";
 
-/// A folder of this test's own, removed with all it holds.
 struct shards_folder : scratch_folder {
     /// A file with one-byte tensors of these names; the byte is the name's first.
     void shard(std::string const& name, std::vector<std::string> const& tensors) const {

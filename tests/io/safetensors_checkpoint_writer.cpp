@@ -22,7 +22,6 @@ namespace {
 std::string const one_file = "model.safetensors";
 std::string const index_name = "model.safetensors.index.json";
 
-/// A folder of this test's own, removed with all it holds.
 /// Names to bytes: tensors of U8, one dimension.
 using model = std::map<std::string, std::string>;
 
