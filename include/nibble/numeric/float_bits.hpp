@@ -11,4 +11,7 @@ namespace nibble::detail {
 NIBBLE_HD constexpr std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 NIBBLE_HD constexpr float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
+/// |x| of a number: of -0, either zero.
+NIBBLE_HD constexpr float magnitude(float x) { return x < 0 ? -x : x; }
+
 }  // namespace nibble::detail

@@ -11,9 +11,11 @@ namespace nibble {
 
 /// Rounding modes. Each is an empty struct with `round(x)`, the integer chosen for x, as a float; exact for every
 /// finite |x| (values of 2^23 and more are integers already), and `name`, its word in the text of a scheme.
-/// With f = floor(x) and d = x − f, only the rule for d differs; no mode adds 1/2 to x, which would round twice
-/// (x = 0.49999997f). The bodies choose between values instead of branching: a quotient's fraction cannot be predicted.
-///   when to use which: nearest_even by default (no bias on ties); half_up and nearest_away to match other systems;
+/// Only the rule for the fraction differs, which is d = x − floor(x), or r = x − trunc(x) with the sign of x. No mode
+/// adds 1/2 to x, which would round twice (x = 0.49999997f). r is exact; d is rounded for −1/2 < x < 0, to 1/2 where it
+/// is just above (x = −0.49999997f), which only a mode that rounds this tie up may ignore. The bodies choose between
+/// values instead of branching: a quotient's fraction cannot be predicted.
+///   when to use which: nearest_even by default (no bias on ties); the other rules for ties to match other systems;
 ///   the directed modes for bounds; `stochastic` (random noise decides, E[round(x)] = x) for small updates in training.
 ///   source  IEEE 754-2019, 4.3
 template <class R>
@@ -66,9 +68,9 @@ struct round_to_nearest_even {
 struct round_to_nearest_away {
     static constexpr char const* name = "rna";
     NIBBLE_HD static constexpr float round(float x) {
-        float const f = detail::floor(x);
-        float const d = x - f;
-        return f + detail::one_if((d > 0.5f) | ((d == 0.5f) & (f >= 0.0f)));
+        float const t = detail::truncate(x);
+        float const r = x - t;
+        return t + detail::one_if(r >= 0.5f) - detail::one_if(r <= -0.5f);
     }
 };
 
@@ -78,6 +80,38 @@ struct round_half_up {
     NIBBLE_HD static constexpr float round(float x) {
         float const f = detail::floor(x);
         return f + detail::one_if(x - f >= 0.5f);
+    }
+};
+
+/// Nearest, ties toward minus infinity.
+struct round_half_down {
+    static constexpr char const* name = "half_down";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const t = detail::truncate(x);
+        float const r = x - t;
+        return t + detail::one_if(r > 0.5f) - detail::one_if(r <= -0.5f);
+    }
+};
+
+/// Nearest, ties toward zero.
+struct round_half_to_zero {
+    static constexpr char const* name = "half_to_zero";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const t = detail::truncate(x);
+        float const r = x - t;
+        return t + detail::one_if(r > 0.5f) - detail::one_if(r < -0.5f);
+    }
+};
+
+/// Nearest, ties to the odd integer.
+struct round_half_odd {
+    static constexpr char const* name = "half_odd";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const t = detail::truncate(x);
+        float const r = x - t;
+        // The least fraction that leaves t: 1/2, and the float after it where t is odd.
+        float const least = detail::float_of(detail::bits_of(0.5f) + static_cast<std::uint32_t>(detail::is_odd(t)));
+        return t + detail::one_if(r >= least) - detail::one_if(r <= -least);
     }
 };
 
@@ -100,6 +134,16 @@ struct round_up {
 struct round_toward_zero {
     static constexpr char const* name = "trunc";
     NIBBLE_HD static constexpr float round(float x) { return detail::truncate(x); }
+};
+
+/// Away from zero, to the integer of larger size.
+struct round_away_from_zero {
+    static constexpr char const* name = "away";
+    NIBBLE_HD static constexpr float round(float x) {
+        float const t = detail::truncate(x);
+        float const r = x - t;
+        return t + detail::one_if(r > 0.0f) - detail::one_if(r < 0.0f);
+    }
 };
 
 /// What C's `(int)(x + Offset + 0.5f)` − Offset does: the sum is rounded to f32 first, then truncated. Exists to
