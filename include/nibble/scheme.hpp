@@ -10,30 +10,48 @@
 ///
 ///   | decision          | policies                                                        | default            |
 ///   |-------------------|-----------------------------------------------------------------|--------------------|
-///   | format            | bits<1 … 8>                                                     | required           |
-///   | range             | full_range, narrow_range                                        | full_range         |
-///   | granularity       | per_tensor, per_channel, per_token, per_group<N>                | per_channel        |
-///   | symmetry          | symmetric, asymmetric, asymmetric_offset                        | symmetric          |
+///   | format            | bits<1 … 8>, ternary, e2m1, e4m3, e5m2, codebook<Table> (nf4)   | required           |
+///   | range             | full_range, narrow_range, mid_rise                              | full_range         |
+///   | granularity       | per_tensor, per_channel, per_token, per_group<N>,               | per_channel        |
+///   |                   | per_group_of_rows<N>, per_block<R, C>                           |                    |
+///   | symmetry          | symmetric, asymmetric, asymmetric_offset, asymmetric_middle     | symmetric          |
 ///   | rounding          | round_to_nearest_even and the other modes of numeric,           | nearest, ties even |
 ///   |                   | stochastic<8 | 16 | 32>, which draws random numbers              |                    |
-///   | scale type        | scale_as<float | f16 | bf16 | e8m0>                             | bf16               |
-///   | scale rule        | absmax_over_qmax, absmax_over_half_range, signed_extreme,       | absmax_over_qmax,  |
-///   |                   | min_max, power_of_two_above                                     | or min_max         |
+///   | scale type        | scale_as<float | f16 | bf16 | e8m0 | e4m3 | two_level<…>>       | bf16               |
+///   | scale rule        | of the extremes (scale.hpp), or of every value (rules/)         | absmax_over_qmax,  |
+///   |                   |                                                                 | or min_max         |
 ///   | codes from        | codes_from_stored, codes_from_unrounded                         | stored             |
 ///   | division          | divide, reciprocal                                              | divide             |
-///   | all-zero group    | canonical_zero, zero_as_computed                                | canonical_zero     |
-///   | ragged last group | short_group, reject_tail                                        | short_group        |
+///   | zero point        | zero_after_rounding, zero_before_rounding                       | after              |
+///   | all-zero group    | canonical_zero, zero_as_computed, at_least_epsilon and others   | canonical_zero     |
+///   | ragged last group | short_group, zero_padded, reject_tail                           | short_group        |
+///   | gradient          | straight_through<mask>, learned_step<>, pact and others         | straight_through,  |
+///   |                   |                                                                 | clipped            |
 
 #include <nibble/scheme/axis.hpp>             // what a policy is
 #include <nibble/scheme/basic_scheme.hpp>     // a scheme with every decision in its slot
 #include <nibble/scheme/bits_per_weight.hpp>  // what a weight costs
+#include <nibble/scheme/codebook.hpp>         // formats of a table: nf4, or yours
 #include <nibble/scheme/compose.hpp>          // scheme<…>: policies in any order
-#include <nibble/scheme/format.hpp>           // bits, ranges
+#include <nibble/scheme/float_format.hpp>     // e2m1, e4m3 and e5m2 as formats
+#include <nibble/scheme/format.hpp>           // bits, ternary; ranges
+#include <nibble/scheme/gradient.hpp>         // how a gradient passes the quantizer
+#include <nibble/scheme/gradient_mask.hpp>    // which values it passes at
 #include <nibble/scheme/granularity.hpp>      // who shares a scale; the tail
+#include <nibble/scheme/grid.hpp>             // the values of a format's codes
 #include <nibble/scheme/info.hpp>             // a scheme as a value
-#include <nibble/scheme/name.hpp>             // a scheme as a text
-#include <nibble/scheme/presets.hpp>          // q4_0 … q8_0, int4_g32, int8_channel …
-#include <nibble/scheme/scale.hpp>            // scale types, rules and how codes use them
+#include <nibble/scheme/parameter_rule.hpp>   // rules that say how scale and zero are stored
+#include <nibble/scheme/presets.hpp>          // q4_0 … q6_k, mxfp4, int4_g32 …
+#include <nibble/scheme/scale.hpp>            // scale rules and how codes use scales
+#include <nibble/scheme/scale_type.hpp>       // how a scale is stored, in one level or two
 #include <nibble/scheme/storage.hpp>          // what decoding reads; decode
 #include <nibble/scheme/storage_list.hpp>     // the storages that a file's weights can have
 #include <nibble/scheme/symmetry.hpp>         // where zero lies
+#include <nibble/scheme/value_rule.hpp>       // rules that look at every value
+
+// Not here, for the time that they take to compile:
+//   nibble/scheme/name.hpp     a scheme as a text
+//   nibble/scheme/parse.hpp    and back
+//   nibble/scheme/rules.hpp    scale rules that look at every value
+//   nibble/scheme/foreign.hpp  other systems' decisions, bit for bit
+//   nibble/scheme/preset_list.hpp  all presets with their names

@@ -3,6 +3,7 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/e8m0.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/scheme/presets.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -26,10 +27,17 @@ using nibble::matrix;
 
 constexpr isa sets[] = {isa::scalar, isa::avx2, isa::avx512, isa::avx512_bf16};
 
+template <class St>
+int number_of(unsigned code) {
+    constexpr nibble::integer_levels levels = St::grid::integers;
+    return levels.has_table ? levels.table[code] : static_cast<int>(code);
+}
+
 /// The definition of the integer path: a loop over n, m and segments, with quotients rounded by nearbyint.
 template <class St>
 float int8_reference(nibble::matrix_view<float const> x, std::size_t row, nibble::cpu_panel_weights<St> const& w,
                      std::size_t column) {
+    constexpr nibble::integer_levels levels = St::grid::integers;
     float acc = 0.0f;
     std::size_t const group = St::group == 0 ? w.k() : St::group;
     for (std::size_t begin = 0; begin < w.k();) {
@@ -43,18 +51,18 @@ float int8_reference(nibble::matrix_view<float const> x, std::size_t row, nibble
         int sum = 0;
         for (std::size_t c = begin; c < end && s >= std::numeric_limits<float>::min(); ++c) {
             int const code = static_cast<int>(std::clamp(std::nearbyint(x(row, c) / s), -127.0f, 127.0f));
-            dot += code * static_cast<int>(w.code(column, c));
+            dot += code * number_of<St>(w.code(column, c));
             sum += code;
         }
         float const xs = s >= std::numeric_limits<float>::min() ? s : 0.0f;
         std::size_t const g = begin / group;
-        int zero = St::bias;
-        if constexpr (std::is_integral_v<typename St::zero_type>) {
+        int zero = levels.bias;
+        if constexpr (St::has_zero_point) {
             zero = w.zero(column, g);
         }
-        float const product = static_cast<float>(w.scale(column, g)) * xs;
-        acc = std::fma(static_cast<float>(dot - zero * sum), product, acc);
-        if constexpr (!std::is_integral_v<typename St::zero_type> && !std::is_empty_v<typename St::zero_type>) {
+        float const product = levels.unit * static_cast<float>(w.scale(column, g)) * xs;
+        acc = std::fma(static_cast<float>(levels.factor * dot - zero * sum), product, acc);
+        if constexpr (St::has_offset) {
             float const xsum = xs * static_cast<float>(sum);
             acc = std::fma(static_cast<float>(w.zero(column, g)), xsum, acc);
         }
@@ -81,8 +89,12 @@ void check_against_definition(std::size_t m, std::size_t n, std::size_t k) {
     matrix<float> as_f32(m, n);
     for (std::size_t i = 0; i < m; ++i) {
         for (std::size_t j = 0; j < n; ++j) {
-            as_int8(i, j) = int8_reference(x, i, w, j);
             as_f32(i, j) = f32_reference(x, i, w, j);
+            if constexpr (nibble::integer_grid<typename St::grid>) {
+                as_int8(i, j) = int8_reference(x, i, w, j);
+            } else {
+                as_int8(i, j) = as_f32(i, j);
+            }
         }
     }
     for (isa const set : sets) {
@@ -100,7 +112,16 @@ TEMPLATE_TEST_CASE("both products equal the triple loop bit for bit on every ins
                    (stub<1, 32, nibble::f16>), (stub<2, 32, float>), (stub<3, 16, nibble::f16, std::uint8_t>),
                    (stub<4, 32, nibble::f16>), (stub<4, 0, nibble::bf16, nibble::bf16>), (stub<5, 48, nibble::e8m0>),
                    (stub<6, 256, nibble::bf16>), (stub<7, 128, float, std::uint8_t>), (stub<8, 0, float>),
-                   (stub<8, 32, nibble::f16, nibble::f16>)) {
+                   (stub<8, 32, nibble::f16, nibble::f16>), nibble::storage_of<nibble::q2_k>,
+                   nibble::storage_of<nibble::q3_k>, nibble::storage_of<nibble::q4_k>, nibble::storage_of<nibble::q6_k>,
+                   nibble::storage_of<nibble::tq2_0>, nibble::storage_of<nibble::iq4_nl>,
+                   nibble::storage_of<nibble::mxfp4>, nibble::storage_of<nibble::nvfp4>,
+                   nibble::storage_of<nibble::nf4_g64>,
+                   (nibble::storage_of<nibble::scheme<nibble::bits<1>, nibble::mid_rise, nibble::per_group<32>>>),
+                   (nibble::storage_of<nibble::scheme<nibble::bits<5>, nibble::mid_rise, nibble::per_group<48>>>),
+                   (nibble::storage_of<nibble::scheme<nibble::bits<4>, nibble::asymmetric_middle>>),
+                   (nibble::storage_of<nibble::scheme<nibble::e4m3, nibble::per_group<16>>>),
+                   (nibble::storage_of<nibble::scheme<nibble::e5m2, nibble::scale_as<nibble::e4m3>>>)) {
     check_against_definition<TestType>(7, 37, 301);
     check_against_definition<TestType>(1, 16, 32);
     check_against_definition<TestType>(2, 1, 3);

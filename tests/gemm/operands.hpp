@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
+#include <support/factors.hpp>
 
 struct random_numbers {
     std::uint64_t state = 1;
@@ -34,16 +34,15 @@ nibble::cpu_panel_weights<St> some_weights(std::size_t n, std::size_t k) {
     random_numbers random{7};
     for (std::size_t row = 0; row < n; ++row) {
         for (std::size_t column = 0; column < k; ++column) {
-            w.set(row, column, random.next() % (1u << St::bits));
+            unsigned const code = random.next() % (1u << St::bits);
+            bool const is_finite = std::isfinite(St::grid::level(code));  // e4m3 and e5m2 have codes that are not
+            w.set(row, column, is_finite ? code : code - 8);
         }
         for (std::size_t g = 0; g < w.groups(); ++g) {
-            typename St::zero_type zero{};
-            if constexpr (std::is_integral_v<typename St::zero_type>) {
-                zero = static_cast<typename St::zero_type>(random.next() % (1u << St::bits));
-            } else if constexpr (!std::is_empty_v<typename St::zero_type>) {
-                zero = static_cast<typename St::zero_type>(random.real());
-            }
-            w.set_scale(row, g, static_cast<typename St::scale_type>(std::fabs(random.real()) + 0.01f), zero);
+            float const zero =
+                St::has_zero_point ? static_cast<float>(random.next() % (1u << St::bits)) : random.real();
+            w.set_scale(row, g, a_factor<typename St::scale_type>(std::fabs(random.real()) + 0.01f),
+                        a_factor<typename St::zero_type>(zero));
         }
     }
     return w;

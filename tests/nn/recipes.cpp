@@ -15,6 +15,9 @@ using namespace nibble;
 static_assert(std::same_as<scheme_for<recipes::q4_0, role::embedding>, q4_0>);
 static_assert(std::same_as<scheme_for<recipes::q4_0_f16, role::embedding>, f16>);
 static_assert(std::same_as<scheme_for<recipes::q4_0_f16, role::mlp>, q4_0>);
+static_assert(std::same_as<scheme_for<recipes::q4_k, role::embedding>, q6_k>);
+static_assert(std::same_as<scheme_for<recipes::q4_k, role::attention>, q4_k>);
+static_assert(std::same_as<scheme_for<recipes::mxfp4, role::embedding>, q8_0>);
 static_assert(std::same_as<scheme_for<recipes::mixed, role::attention>, int4_g32>);
 
 TEST_CASE("every recipe has a name of its own, by which it is found", "[nn]") {
@@ -27,7 +30,7 @@ TEST_CASE("every recipe has a name of its own, by which it is found", "[nn]") {
                   info_of<std::remove_cvref_t<decltype(entry)>::recipe>());
         });
     });
-    CHECK(names.size() == 14);
+    CHECK(names.size() == 21);
 }
 
 TEST_CASE("integer weights meet int8 activations, float weights meet f32", "[nn]") {
@@ -39,7 +42,7 @@ TEST_CASE("integer weights meet int8 activations, float weights meet f32", "[nn]
 }
 
 TEST_CASE("an unknown recipe is refused with the names there are", "[nn]") {
-    CHECK_THROWS_WITH(with_recipe("q4_k", [](auto const&) {}),
-                      Catch::Matchers::ContainsSubstring("'q4_k' is not the name of a recipe") &&
+    CHECK_THROWS_WITH(with_recipe("q9_k", [](auto const&) {}),
+                      Catch::Matchers::ContainsSubstring("'q9_k' is not the name of a recipe") &&
                           Catch::Matchers::ContainsSubstring("f32, bf16"));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nibble/quantize/group.hpp>
+#include <nibble/quantize/encode.hpp>
+#include <nibble/quantize/fit.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

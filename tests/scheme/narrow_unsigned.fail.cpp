@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: "narrow_range needs a symmetric scheme"
+// expect: "narrow_range and mid_rise need a symmetric scheme"
 #include <nibble/scheme.hpp>
 
 using namespace nibble;

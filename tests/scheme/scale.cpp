@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <nibble/numeric/e8m0.hpp>
 #include <nibble/scheme/scale.hpp>
 
 #include <catch2/catch_test_macros.hpp>

@@ -4,6 +4,7 @@
 #include <catch2/catch_template_test_macros.hpp>
 
 #include <cmath>
+#include <support/factors.hpp>
 #include <support/schemes.hpp>
 
 using namespace nibble;
@@ -15,17 +16,19 @@ static_assert(storage_of<scheme<bits<4>, asymmetric>>::decode(7, bf16(2.0f), 7) 
 TEMPLATE_LIST_TEST_CASE("every code decodes to the value of its formula, rounded once", "[scheme]", all_schemes) {
     using St = storage_of<TestType>;
     for (float const s : {1.0f, 0.0078125f, 0.3f, 1000.0f}) {
-        typename St::scale_type const scale(s);
+        auto const scale = a_factor<typename St::scale_type>(s);
         auto const exact = static_cast<double>(static_cast<float>(scale));
         for (unsigned code = 0; code < 1u << St::bits; ++code) {
-            if constexpr (std::same_as<typename St::zero_type, no_zero>) {
-                REQUIRE(St::decode(code, scale, {}) == static_cast<float>((static_cast<int>(code) - St::bias) * exact));
-            } else if constexpr (std::same_as<typename St::symmetry, asymmetric>) {
+            double const level = St::grid::level(code);
+            if constexpr (!St::has_zero) {
+                float const value = static_cast<float>(level * exact);
+                REQUIRE((St::decode(code, scale, {}) == value || std::isnan(value)));
+            } else if constexpr (St::has_zero_point) {
                 REQUIRE(St::decode(code, scale, 5) == static_cast<float>((static_cast<int>(code) - 5) * exact));
             } else {
-                typename St::scale_type const offset(-0.7f);
+                auto const offset = a_factor<typename St::zero_type>(-0.7f);
                 double const o = static_cast<float>(offset);
-                REQUIRE(St::decode(code, scale, offset) == static_cast<float>(code * exact + o));
+                REQUIRE(St::decode(code, scale, offset) == static_cast<float>(level * exact + o));
             }
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nibble/scheme/name.hpp>
+#include <nibble/scheme/parse.hpp>
 #include <nibble/scheme/storage_list.hpp>
 
 #include <catch2/catch_test_macros.hpp>

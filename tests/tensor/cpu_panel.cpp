@@ -60,7 +60,7 @@ TEMPLATE_TEST_CASE("codes, scales and zeros come back as they were set", "", (st
             }
             for (std::size_t g = 0; g < w.groups(); ++g) {
                 typename weights::zero_type zero{};
-                if constexpr (weights::has_zero) {
+                if constexpr (TestType::has_zero) {
                     zero = static_cast<typename weights::zero_type>(static_cast<float>(row + g));
                 }
                 w.set_scale(row, g, scale_of(row, g), zero);
@@ -73,7 +73,7 @@ TEMPLATE_TEST_CASE("codes, scales and zeros come back as they were set", "", (st
             std::size_t const g = weights::layout::group_of(column);
             same = same && w.code(row, column) == code_of(row, column) &&
                    static_cast<float>(w.scale(row, g)) == static_cast<float>(row + 2 * g);
-            if constexpr (weights::has_zero) {
+            if constexpr (TestType::has_zero) {
                 same = same && static_cast<float>(w.zero(row, g)) == static_cast<float>(row + g);
             }
         }

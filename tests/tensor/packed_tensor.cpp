@@ -5,6 +5,7 @@
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <support/factors.hpp>
 #include <support/schemes.hpp>
 
 using namespace nibble;
@@ -12,7 +13,7 @@ using namespace nibble;
 TEMPLATE_LIST_TEST_CASE("every code of every element is kept apart from its neighbours", "[tensor]", all_schemes) {
     using St = storage_of<TestType>;
     constexpr unsigned codes = 1u << St::bits;
-    std::size_t const columns = St::group == 0 ? 37 : 2 * St::group;
+    std::size_t const columns = whole_blocks<St>(37);
     packed_tensor<St> t(3, columns);
     auto const wanted = [&](std::size_t row, std::size_t column) {
         return static_cast<unsigned>((row * 101 + column * 7 + column / 8) % codes);
@@ -48,5 +49,5 @@ TEST_CASE("P15: a tensor without elements is a tensor", "[tensor]") {
 
 TEST_CASE("P16: a fixed-block format refuses a ragged row before any write", "[tensor]") {
     CHECK_THROWS_WITH((packed_tensor<storage_of<q4_0>>(2, 33)),
-                      Catch::Matchers::ContainsSubstring("not a whole number of groups of 32"));
+                      Catch::Matchers::ContainsSubstring("not a whole number of blocks of 32"));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nibble/numeric/bf16.hpp>
+#include <nibble/scheme/grid.hpp>
 #include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -13,13 +14,25 @@
 
 namespace nibble::detail {
 
-/// Whether isa::avx512_bf16 multiplies weights W by pairs of bf16: bf16 holds W's values or its codes minus zero.
-template <class W>
-inline constexpr bool multiplies_pairs = !is_dense<W> || std::is_same_v<W, dense_panels<bf16>>;
-
+/// Whether the levels of a storage are an unsigned byte minus an integer, times a power of two: bf16 holds those.
 template <class St>
-inline constexpr bool has_offset =
-    !std::is_integral_v<typename St::zero_type> && !std::is_empty_v<typename St::zero_type>;
+inline constexpr bool has_byte_numbers = [] {
+    if constexpr (integer_grid<typename St::grid>) {
+        return St::grid::integers.factor == 1;
+    } else {
+        return false;
+    }
+}();
+
+/// Whether isa::avx512_bf16 multiplies weights W by pairs of bf16.
+template <class W>
+inline constexpr bool multiplies_pairs = [] {
+    if constexpr (is_dense<W>) {
+        return std::is_same_v<W, dense_panels<bf16>>;
+    } else {
+        return has_byte_numbers<typename W::storage>;
+    }
+}();
 
 /// A group of packed weights is multiplied in whole units of columns, zeros where no column is.
 template <class St>
@@ -61,7 +74,7 @@ bf16_rows rows_beside(W const& w, std::size_t m) {
         x.group = layout::group == 0 ? x.k : layout::group;
         x.group_stride = layout::group == 0 ? x.stride : layout::group_stride;
         x.unit = pair_unit<typename W::storage>;
-        x.sums.resize(has_offset<typename W::storage> ? m * x.groups : 0);
+        x.sums.resize(W::storage::has_offset ? m * x.groups : 0);
     }
     x.values.resize(m * x.stride);
     return x;

@@ -17,8 +17,8 @@
 #include <nibble/tensor/packed_matrix.hpp>
 
 #include <algorithm>
+#include <compare>
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -45,7 +45,8 @@ struct bf16_activations {};
 
 /// Activations as int8, one scale a row and segment (activation_segments); each segment's dot product is exact in
 /// int32, segments are added in sequence: acc = fma(float(dot − bias_or_zero · Σx), ws · xs, acc), and with a float
-/// offset then acc = fma(offset, xs · float(Σx), acc). Dense weights have no codes: for them as f32_activations.
+/// offset then acc = fma(offset, xs · float(Σx), acc). Dense weights and float formats (nf4, e4m3, e5m2) have no
+/// integers: for them as f32_activations.
 struct int8_activations {};
 
 namespace detail {
@@ -194,19 +195,20 @@ void product(isa set, rounded_rows const& x, W const& w, std::size_t begin, std:
 }
 
 inline bool overlap(matrix_view<float const> a, matrix_view<float const> b) {
-    std::less<float const*> const before;
-    return before(a.data(), b.data() + b.rows() * b.columns()) && before(b.data(), a.data() + a.rows() * a.columns());
+    constexpr std::compare_three_way compare;  // pointers into different arrays have no operator<
+    return compare(a.data(), b.data() + b.rows() * b.columns()) < 0 &&
+           compare(b.data(), a.data() + a.rows() * a.columns()) < 0;
 }
 
 template <class Activations, class W>
 auto prepare(cpu where, matrix_view<float const> x, [[maybe_unused]] W const& w, [[maybe_unused]] isa set) {
-    if constexpr (std::is_same_v<Activations, int8_activations> && !is_dense<W>) {
+    if constexpr (std::is_same_v<Activations, int8_activations> && multiplies_integers<W>) {
         return quantize_rows<typename W::storage>(where, x, set);
     } else if constexpr (std::is_same_v<Activations, bf16_activations>) {
         return round_rows(where, x, w, set);
     } else {
         static_assert(std::is_same_v<Activations, f32_activations> || std::is_same_v<Activations, int8_activations>,
-                      "gemm's activations are f32_activations, bf16_activations or int8_activations");
+                      "nibble: gemm's activations are f32_activations, bf16_activations or int8_activations");
         return x;
     }
 }

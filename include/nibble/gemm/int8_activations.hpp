@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/scheme/grid.hpp>
+#include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -28,6 +31,26 @@ struct activation_segments {
 };
 
 namespace detail {
+
+/// Whether weights W have the integers that int8 activations are multiplied by.
+template <class W>
+inline constexpr bool multiplies_integers = [] {
+    if constexpr (is_dense<W>) {
+        return false;
+    } else {
+        return integer_grid<typename W::storage::grid>;
+    }
+}();
+
+/// The value of every code, in units of the scale.
+template <class St>
+inline constexpr auto level_table = [] {
+    std::array<float, std::size_t{1} << St::bits> table{};
+    for (std::size_t code = 0; code < table.size(); ++code) {
+        table[code] = St::grid::level(static_cast<unsigned>(code));
+    }
+    return table;
+}();
 
 /// m rows of int8 codes at the padded columns of a cpu_panel, with a scale and the sum of the codes for each segment.
 struct int8_rows {

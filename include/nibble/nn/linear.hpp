@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 
 namespace nibble {
 
@@ -29,8 +30,9 @@ inline activation_kind parse_activation_kind(std::string_view word) {
     throw error("'" + std::string(word) + "' is not a kind of activations; choose f32, bf16 or int8.");
 }
 
-/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), the layer without a bias. `w` is what gemm_into takes:
-/// packed or dense panels, or any_weight.
+/// y[m, n] = epilogue(x[m, k] · decode(w)[n, k]ᵀ), the layer without a bias; `w` is packed or dense panels.
+/// It instantiates every kernel of the panels: a program of several files may share the work among them, with
+/// `extern template void nibble::linear(…)` where it calls and the line without `extern` in one file.
 template <class W, class Epilogue = identity>
 void linear(cpu where, activation_kind kind, matrix_view<float const> x, W const& w, matrix_view<float> y,
             Epilogue epilogue = {}) {
@@ -42,6 +44,13 @@ void linear(cpu where, activation_kind kind, matrix_view<float const> x, W const
     case activation_kind::int8:
         return gemm_into<int8_activations>(where, x, w, y, epilogue);
     }
+}
+
+/// The same for a weight whose storage is known at run time only.
+template <class... Weights, class Epilogue = identity>
+void linear(cpu where, activation_kind kind, matrix_view<float const> x, std::variant<Weights...> const& w,
+            matrix_view<float> y, Epilogue epilogue = {}) {
+    std::visit([&](auto const& panels) { linear(where, kind, x, panels, y, epilogue); }, w);
 }
 
 }  // namespace nibble

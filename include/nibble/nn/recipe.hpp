@@ -100,7 +100,7 @@ std::string choice_name() {
     } else if constexpr (std::same_as<T, int8_activations>) {
         return "int8";
     } else {
-        return scale_type_name<T>;
+        return std::string(scale_type_name<T>);
     }
 }
 

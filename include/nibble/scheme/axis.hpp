@@ -1,31 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/e2m1.hpp>
+#include <nibble/numeric/e4m3.hpp>
+#include <nibble/numeric/e5m2.hpp>
 #include <nibble/numeric/rounding.hpp>    // rounding_mode
 #include <nibble/numeric/stochastic.hpp>  // random_rounding_mode
 #include <nibble/scheme/info.hpp>
 
+#include <concepts>
+
 namespace nibble {
 
 /// The decisions that make up a scheme. A policy names its own as `using axis = axis::…`; a rounding mode, which
-/// lives in `numeric` and knows nothing of schemes, is recognised by one of its concepts. `word` is where scheme_info
-/// keeps the policy's name.
+/// lives in `numeric` and knows nothing of schemes, is recognised by one of its concepts, and a float type of 4 or 8
+/// bits is a format. `word` is where scheme_info keeps the policy's name.
 namespace axis {
 
-/// What the codes are: bits<N>.
-struct format {};
+/// What the codes are: bits<N>, ternary, e2m1, e4m3, e5m2, codebook<Table>.
+struct format {
+    static constexpr auto word = &scheme_info::format;
+};
 
-/// Which codes are used: full_range, narrow_range.
+/// Which codes are used, and what they stand for: full_range, narrow_range, mid_rise.
 struct range {
     static constexpr auto word = &scheme_info::range;
 };
 
-/// Who shares a scale: per_tensor, per_channel, per_token, per_group<N>.
+/// Who shares a scale: per_tensor, per_channel, per_token, per_group<N>, per_block<R, C>.
 struct granularity {
     static constexpr auto word = &scheme_info::granularity;
 };
 
-/// Where real zero lies: symmetric, asymmetric, asymmetric_offset.
+/// Where real zero lies: symmetric, asymmetric, asymmetric_offset, asymmetric_middle.
 struct symmetry {
     static constexpr auto word = &scheme_info::symmetry;
 };
@@ -55,7 +62,12 @@ struct division {
     static constexpr auto word = &scheme_info::division;
 };
 
-/// What an all-zero group gets.
+/// Whether a zero point is added to the rounded quotient or before rounding.
+struct zero_order {
+    static constexpr auto word = &scheme_info::zero_order;
+};
+
+/// What an all-zero group gets, and how small a scale may be.
 struct zero_group {
     static constexpr auto word = &scheme_info::zero_group;
 };
@@ -63,6 +75,11 @@ struct zero_group {
 /// What happens to a ragged last group.
 struct tail {
     static constexpr auto word = &scheme_info::tail;
+};
+
+/// How the gradient of a loss passes the quantizer.
+struct gradient {
+    static constexpr auto word = &scheme_info::gradient;
 };
 
 }  // namespace axis
@@ -82,6 +99,12 @@ template <class P>
     requires(rounding_mode<P> || random_rounding_mode<P>) && (!requires { typename P::axis; })
 struct axis_lookup<P> {
     using type = axis::rounding;
+};
+
+template <class T>
+    requires(std::same_as<T, e2m1> || std::same_as<T, e4m3> || std::same_as<T, e5m2>)
+struct axis_lookup<T> {
+    using type = axis::format;
 };
 
 }  // namespace detail

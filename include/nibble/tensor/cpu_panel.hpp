@@ -3,6 +3,7 @@
 
 #include <nibble/numeric/error.hpp>
 #include <nibble/tensor/line_allocator.hpp>
+#include <nibble/tensor/panel_factors.hpp>
 #include <nibble/tensor/planes.hpp>
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace nibble {
@@ -85,7 +85,6 @@ public:
     using layout = cpu_panel<St>;
     using scale_type = typename St::scale_type;
     using zero_type = typename St::zero_type;
-    static constexpr bool has_zero = !std::is_empty_v<zero_type>;
 
     cpu_panel_weights() = default;
 
@@ -97,9 +96,8 @@ public:
                         " codes does not fit in memory; check the two counts");
         }
         scales_at_ = layout::code_bytes(k);
-        zeros_at_ = layout::round_up(scales_at_ + groups() * layout::rows * sizeof(scale_type), 64);
-        std::size_t const zero_bytes = has_zero ? groups() * layout::rows * sizeof(zero_type) : 0;
-        panel_bytes_ = layout::round_up(zeros_at_ + zero_bytes, 64);
+        zeros_at_ = layout::round_up(scales_at_ + panel_factors<scale_type>::bytes(groups()), 64);
+        panel_bytes_ = layout::round_up(zeros_at_ + panel_factors<zero_type>::bytes(groups()), 64);
         detail::allocate([&] { storage_.resize(panels() * panel_bytes_); },
                          [&] { return "packed weights of " + std::to_string(n) + " x " + std::to_string(k); });
     }
@@ -112,13 +110,11 @@ public:
 
     /// 64-byte aligned, layout::code_bytes(k) of them.
     std::uint8_t const* codes(std::size_t panel) const { return storage_.data() + panel * panel_bytes_; }
-    /// [group][row of the panel]
-    scale_type const* scales(std::size_t panel) const {
-        return reinterpret_cast<scale_type const*>(codes(panel) + scales_at_);
+    panel_factors<scale_type> scales(std::size_t panel) const {
+        return panel_factors<scale_type>::at(codes(panel) + scales_at_, groups());
     }
-    /// [group][row of the panel]; none where has_zero is false
-    zero_type const* zeros(std::size_t panel) const {
-        return reinterpret_cast<zero_type const*>(codes(panel) + zeros_at_);
+    panel_factors<zero_type> zeros(std::size_t panel) const {
+        return panel_factors<zero_type>::at(codes(panel) + zeros_at_, groups());
     }
 
     /// Stores the codes of a chunk: `codes` holds 64 a quad, quad q's byte row * 4 + i is the code of (row of the
@@ -160,23 +156,15 @@ public:
         return result;
     }
 
-    void set_scale(std::size_t row, std::size_t group, scale_type scale, [[maybe_unused]] zero_type zero = {}) {
-        std::size_t const panel = row / layout::rows;
-        std::size_t const at = group * layout::rows + row % layout::rows;
-        const_cast<scale_type*>(scales(panel))[at] = scale;
-        if constexpr (has_zero) {
-            const_cast<zero_type*>(zeros(panel))[at] = zero;
-        }
+    void set_scale(std::size_t row, std::size_t group, scale_type scale, zero_type zero = {}) {
+        scales(row / layout::rows).write(group, row % layout::rows, scale);
+        zeros(row / layout::rows).write(group, row % layout::rows, zero);
     }
     scale_type scale(std::size_t row, std::size_t group) const {
-        return scales(row / layout::rows)[group * layout::rows + row % layout::rows];
+        return scales(row / layout::rows).read(group, row % layout::rows);
     }
-    zero_type zero([[maybe_unused]] std::size_t row, [[maybe_unused]] std::size_t group) const {
-        if constexpr (has_zero) {
-            return zeros(row / layout::rows)[group * layout::rows + row % layout::rows];
-        } else {
-            return {};
-        }
+    zero_type zero(std::size_t row, std::size_t group) const {
+        return zeros(row / layout::rows).read(group, row % layout::rows);
     }
 
     float decode(std::size_t row, std::size_t column) const {

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <nibble/scheme/granularity.hpp>
-#include <nibble/scheme/symmetry.hpp>
+#include <nibble/tensor/factor_order.hpp>
 #include <nibble/tensor/planes.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 namespace nibble {
@@ -16,16 +15,13 @@ namespace nibble {
 /// Where the parts of a packed matrix [rows, columns] lie in its bytes: the planes of codes, then the scales, then the
 /// zeros, each without padding.
 ///   planes  a width is the sum of its binary digits: 7 bits are a plane of 4, one of 2 and one of 1; the widest
-///           holds the lowest bits of the code. In a plane of p bits, column c of a row is at bit (c · p) mod 8 of
-///           byte c · p / 8, so no code straddles a byte; rows start at whole bytes
+///           holds the lowest bits of the code
 ///   groups  group g of a row covers columns [g · group, (g + 1) · group), the last one may be shorter; scales and
-///           zeros are [row][group]
+///           zeros are [row][group], once for the rows that share them
 template <class Storage>
 struct packed_layout {
     using scale_type = typename Storage::scale_type;
     using zero_type = typename Storage::zero_type;
-    static constexpr bool has_zero = !std::same_as<zero_type, no_zero>;
-    static constexpr bool is_per_tensor = std::same_as<typename Storage::granularity, per_tensor>;
 
     std::size_t rows = 0;
     std::size_t columns = 0;
@@ -34,6 +30,12 @@ struct packed_layout {
     /// scale and a zero of its own, at most.
     constexpr bool fits() const { return columns == 0 || rows <= static_cast<std::size_t>(-1) / 32 / columns; }
 
+    /// Whether rows are whole blocks of the storage, or it allows them not to be.
+    constexpr bool has_allowed_tail() const {
+        return !std::same_as<typename Storage::tail, reject_tail> || Storage::block == 0 ||
+               columns % Storage::block == 0;
+    }
+
     /// Groups in a row: at least one where there are columns.
     constexpr std::size_t groups() const {
         return Storage::group == 0 ? std::size_t{columns != 0} : (columns + Storage::group - 1) / Storage::group;
@@ -41,25 +43,18 @@ struct packed_layout {
     static constexpr std::size_t group_of(std::size_t column) {
         return Storage::group == 0 ? 0 : column / Storage::group;
     }
-    constexpr std::size_t scale_count() const {
-        return is_per_tensor ? std::size_t{rows * columns != 0} : rows * groups();
+    /// Rows that have scales of their own.
+    constexpr std::size_t scale_rows() const {
+        return Storage::rows == 0 ? std::size_t{rows != 0} : (rows + Storage::rows - 1) / Storage::rows;
     }
-    constexpr std::size_t scale_index(std::size_t row, std::size_t group) const {
-        return is_per_tensor ? 0 : row * groups() + group;
-    }
-    constexpr std::size_t row_bytes(code_plane plane) const {
-        return (columns * static_cast<std::size_t>(plane.width) + 7) / 8;
-    }
-    constexpr std::size_t code_bytes() const {
-        std::size_t bytes = 0;
-        for (code_plane const plane : planes_of<Storage::bits>) {
-            bytes += rows * row_bytes(plane);
-        }
-        return bytes;
-    }
-    constexpr std::size_t scales_at() const { return code_bytes(); }
-    constexpr std::size_t zeros_at() const { return scales_at() + scale_count() * sizeof(scale_type); }
-    constexpr std::size_t bytes() const { return zeros_at() + (has_zero ? scale_count() * sizeof(zero_type) : 0); }
+    static constexpr std::size_t scale_row(std::size_t row) { return Storage::rows == 0 ? 0 : row / Storage::rows; }
+
+    constexpr plane_order<Storage::bits> codes() const { return {rows, columns}; }
+    constexpr factor_order<scale_type> scales() const { return {scale_rows(), groups()}; }
+    constexpr factor_order<zero_type> zeros() const { return {scale_rows(), groups()}; }
+    constexpr std::size_t scales_at() const { return codes().bytes(); }
+    constexpr std::size_t zeros_at() const { return scales_at() + scales().bytes(); }
+    constexpr std::size_t bytes() const { return zeros_at() + zeros().bytes(); }
 
     friend bool operator==(packed_layout const&, packed_layout const&) = default;
 };
@@ -92,31 +87,14 @@ public:
 
     /// The codes of `to.size()` neighbouring columns of a row, from column `first` on.
     void codes(std::size_t row, std::size_t first, std::span<std::uint8_t> to) const {
-        std::byte const* plane_start = data_;
-        bool lowest = true;
-        for (code_plane const plane : planes_of<Storage::bits>) {
-            std::byte const* const bytes = plane_start + row * layout_.row_bytes(plane);
-            auto const width = static_cast<std::size_t>(plane.width);
-            unsigned const mask = (1u << width) - 1u;
-            for (std::size_t i = 0; i < to.size(); ++i) {
-                std::size_t const bit = (first + i) * width;
-                unsigned const field = static_cast<unsigned>(bytes[bit / 8]) >> (bit % 8) & mask;
-                to[i] = static_cast<std::uint8_t>((lowest ? 0u : to[i]) | field << plane.first_bit);
-            }
-            lowest = false;
-            plane_start += layout_.rows * layout_.row_bytes(plane);
-        }
+        layout_.codes().read(data_, row, first, to);
     }
 
     scale_type scale(std::size_t row, std::size_t group) const {
-        return at<scale_type>(layout_.scales_at(), layout_.scale_index(row, group));
+        return layout_.scales().read(data_ + layout_.scales_at(), layout::scale_row(row), group);
     }
     zero_type zero(std::size_t row, std::size_t group) const {
-        if constexpr (layout::has_zero) {
-            return at<zero_type>(layout_.zeros_at(), layout_.scale_index(row, group));
-        } else {
-            return {};
-        }
+        return layout_.zeros().read(data_ + layout_.zeros_at(), layout::scale_row(row), group);
     }
 
     /// The value of one element, by the storage's decode.
@@ -126,13 +104,6 @@ public:
     }
 
 private:
-    template <class T>
-    T at(std::size_t start, std::size_t index) const {
-        T value;
-        std::memcpy(&value, data_ + start + index * sizeof(T), sizeof(T));
-        return value;
-    }
-
     std::byte const* data_ = nullptr;
     layout layout_;
 };

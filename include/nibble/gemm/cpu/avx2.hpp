@@ -5,6 +5,7 @@
 #include <nibble/gemm/int8_activations.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fine_code.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -64,6 +65,19 @@ inline floats load_scales(bf16 const* from) {
     __m256i const b = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(halves, 1));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
 }
+inline __m256i widen_bytes(void const* from) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<__m128i const*>(from)));
+}
+template <int Bits>
+inline floats load_scales(unsigned_code<Bits> const* from) {
+    return {_mm256_cvtepi32_ps(widen_bytes(from)), _mm256_cvtepi32_ps(widen_bytes(from + 8))};
+}
+template <int Bits>
+inline floats load_scales(signed_code<Bits> const* from) {
+    __m256i const bias = _mm256_set1_epi32(1 << (Bits - 1));
+    return {_mm256_cvtepi32_ps(_mm256_sub_epi32(widen_bytes(from), bias)),
+            _mm256_cvtepi32_ps(_mm256_sub_epi32(widen_bytes(from + 8), bias))};
+}
 template <class T>
 inline floats load_scales(T const* from) {
     float lanes[16];
@@ -84,10 +98,7 @@ inline floats load_column(bf16 const* pair) {
     return {half_of_pair(_mm256_load_si256(vectors(pair)), Odd != 0),
             half_of_pair(_mm256_load_si256(vectors(pair + 16)), Odd != 0)};
 }
-inline ints load_zeros(std::uint8_t const* from) {
-    __m128i const zeros = _mm_loadu_si128(reinterpret_cast<__m128i const*>(from));
-    return {_mm256_cvtepu8_epi32(zeros), _mm256_cvtepu8_epi32(_mm_srli_si128(zeros, 8))};
-}
+inline ints load_zeros(std::uint8_t const* from) { return {widen_bytes(from), widen_bytes(from + 8)}; }
 // GCC drops calls of a function that has no other effect.
 [[gnu::always_inline]] inline void prefetch(void const* from) {
     _mm_prefetch(static_cast<char const*>(from), _MM_HINT_T0);
@@ -122,6 +133,24 @@ inline ints byte_of(bytes x) {
     __m256i const mask = _mm256_set1_epi32(255);
     return {_mm256_and_si256(_mm256_srli_epi32(x.a, 8 * I), mask),
             _mm256_and_si256(_mm256_srli_epi32(x.b, 8 * I), mask)};
+}
+inline bytes look_up(bytes x, std::uint8_t const* table) {
+    __m256i const entries = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<__m128i const*>(table)));
+    return {_mm256_shuffle_epi8(entries, x.a), _mm256_shuffle_epi8(entries, x.b)};
+}
+inline __m256 look_up_16(__m256i x, __m256 low, __m256 high) {
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, x), _mm256_permutevar8x32_ps(high, x),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(x, 28)));
+}
+template <int Size>
+inline floats look_up(ints x, float const* table) {
+    if constexpr (Size == 16) {
+        __m256 const low = _mm256_loadu_ps(table);
+        __m256 const high = _mm256_loadu_ps(table + 8);
+        return {look_up_16(x.a, low, high), look_up_16(x.b, low, high)};
+    } else {
+        return {_mm256_i32gather_ps(table, x.a, 4), _mm256_i32gather_ps(table, x.b, 4)};
+    }
 }
 /// maddubs saturates at 2^15 − 1: two products fit it for u of at most 7 bits (2 · 127 · 128 = 32,512).
 inline __m256i dot_7_bits(__m256i sum, __m256i u, __m256i s) {

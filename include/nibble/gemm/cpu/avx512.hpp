@@ -4,7 +4,9 @@
 #include <nibble/gemm/cpu/isa.hpp>
 #include <nibble/gemm/int8_activations.hpp>
 #include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/e8m0.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fine_code.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -59,6 +61,24 @@ inline floats load_scales(bf16 const* from) {
     __m512i const wide = _mm512_maskz_cvtepu16_epi32(all, _mm256_loadu_si256(reinterpret_cast<__m256i const*>(from)));
     return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(all, wide, 16));
 }
+inline floats load_scales(e8m0 const* from) {
+    __m512i const code = _mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(from)));
+    __m512i const power = _mm512_maskz_slli_epi32(all, code, 23);
+    __m512i const least =
+        _mm512_mask_mov_epi32(power, _mm512_testn_epi32_mask(code, code), _mm512_set1_epi32(0x00400000));
+    return _mm512_castsi512_ps(_mm512_mask_mov_epi32(least, _mm512_cmpeq_epi32_mask(code, _mm512_set1_epi32(255)),
+                                                     _mm512_set1_epi32(0x7fc00000)));
+}
+template <int Bits>
+inline floats load_scales(unsigned_code<Bits> const* from) {
+    return _mm512_maskz_cvtepi32_ps(
+        all, _mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(from))));
+}
+template <int Bits>
+inline floats load_scales(signed_code<Bits> const* from) {
+    __m512i const code = _mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(from)));
+    return _mm512_maskz_cvtepi32_ps(all, _mm512_sub_epi32(code, _mm512_set1_epi32(1 << (Bits - 1))));
+}
 template <class T>
 inline floats load_scales(T const* from) {
     alignas(64) float lanes[16];
@@ -106,6 +126,19 @@ inline bytes merge(bytes a, bytes b) { return {_mm512_or_si512(a.v, b.v)}; }
 template <int I>
 inline ints byte_of(bytes x) {
     return {_mm512_and_si512(_mm512_maskz_srli_epi32(all, x.v, 8 * I), _mm512_set1_epi32(255))};
+}
+inline bytes look_up(bytes x, std::uint8_t const* table) {
+    __m512i const entries = _mm512_maskz_broadcast_i32x4(all, _mm_loadu_si128(reinterpret_cast<__m128i const*>(table)));
+    return {_mm512_shuffle_epi8(entries, x.v)};
+}
+template <int Size>
+inline floats look_up(ints x, float const* table) {
+    if constexpr (Size <= 16) {
+        return _mm512_maskz_permutexvar_ps(all, x.v,
+                                           _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << Size) - 1u), table));
+    } else {
+        return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), all, x.v, table, 4);
+    }
 }
 template <int Bits>
 inline ints dot(ints sum, bytes u, bytes s) {

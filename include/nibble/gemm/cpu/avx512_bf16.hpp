@@ -187,11 +187,11 @@ struct into_sum {
     [[gnu::always_inline]] void take(std::size_t pair, __m512i w) { sum = dot_pair(sum, w, x + pair * 2); }
 };
 
-template <int Bits, std::size_t First, class Sink, std::size_t... Q>
+template <class St, std::size_t First, class Sink, std::size_t... Q>
 [[gnu::always_inline]] inline void decode_quads(std::uint8_t const* chunk, floats zero, Sink& sink,
                                                 std::index_sequence<Q...>) {
-    ((sink.take(2 * Q, pairs_of<0>(quad_codes<Bits, First + Q>(chunk), zero)),
-      sink.take(2 * Q + 1, pairs_of<2>(quad_codes<Bits, First + Q>(chunk), zero))),
+    ((sink.take(2 * Q, pairs_of<0>(quad_numbers<St, First + Q>(chunk), zero)),
+      sink.take(2 * Q + 1, pairs_of<2>(quad_numbers<St, First + Q>(chunk), zero))),
      ...);
 }
 
@@ -208,11 +208,11 @@ template <class St, class Sink>
                                                 Sink& sink) {
     using layout = cpu_panel<St>;
     if constexpr (layout::group_stride != 16) {
-        decode_quads<St::bits, 0>(chunk, zero, sink, std::make_index_sequence<8>{});
+        decode_quads<St, 0>(chunk, zero, sink, std::make_index_sequence<8>{});
     } else if (column % layout::chunk_columns == 0) {
-        decode_quads<St::bits, 0>(chunk, zero, sink, std::make_index_sequence<4>{});
+        decode_quads<St, 0>(chunk, zero, sink, std::make_index_sequence<4>{});
     } else {
-        decode_quads<St::bits, 4>(chunk, zero, sink, std::make_index_sequence<4>{});
+        decode_quads<St, 4>(chunk, zero, sink, std::make_index_sequence<4>{});
     }
 }
 
@@ -225,10 +225,21 @@ constexpr std::size_t padded_width(std::size_t g, std::size_t k) {
 /// 2^23 + zero of the 16 rows in group g; a float offset is added to the product instead.
 template <class St>
 [[gnu::always_inline]] inline floats shifted_zeros(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
-    if constexpr (std::is_integral_v<typename St::zero_type>) {
-        return plus(repeat(8388608.0f), to_floats(load_zeros(w.zeros(panel) + g * 16)));
+    if constexpr (St::has_zero_point) {
+        return plus(repeat(8388608.0f), to_floats(load_zeros(w.zeros(panel).values + g * 16)));
     } else {
-        return repeat(8388608.0f + static_cast<float>(St::bias));
+        return repeat(8388608.0f + static_cast<float>(St::grid::integers.bias));
+    }
+}
+
+/// The scales of group g, in units of the grid's integers.
+template <class St>
+[[gnu::always_inline]] inline floats unit_scales(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
+    floats const scale = load_factors(w.scales(panel), g);
+    if constexpr (St::grid::integers.unit != 1.0f) {
+        return multiply(repeat(St::grid::integers.unit), scale);
+    } else {
+        return scale;
     }
 }
 
@@ -253,9 +264,9 @@ inline pair_panel decode(detail::bf16_rows const& x, cpu_panel_weights<St> const
             into_memory sink{to + column * 8};
             decode_piece<St>(chunk_of(w, panel, column), column, zero, sink);
         }
-        store(scales + g * 16, load_scales(w.scales(panel) + g * 16));
-        if constexpr (detail::has_offset<St>) {
-            store(offsets + g * 16, load_scales(w.zeros(panel) + g * 16));
+        store(scales + g * 16, unit_scales(w, panel, g));
+        if constexpr (St::has_offset) {
+            store(offsets + g * 16, load_factors(w.zeros(panel), g));
         }
     }
     return {reinterpret_cast<bf16 const*>(to), scales, offsets};
@@ -269,7 +280,7 @@ inline void one_row(detail::bf16_rows const& x, cpu_panel_weights<St> const& w, 
     clear(acc);
     for (std::size_t g = 0; g < x.groups; ++g) {
         floats const zero = shifted_zeros(w, panel, g);
-        floats const scale = load_scales(w.scales(panel) + g * 16);
+        floats const scale = unit_scales(w, panel, g);
         for (std::size_t c = 0; c < padded_width<St>(g, w.k()); c += x.piece) {
             std::size_t const column = g * x.group_stride + c;
             std::uint8_t const* const chunk = chunk_of(w, panel, column);
@@ -278,8 +289,8 @@ inline void one_row(detail::bf16_rows const& x, cpu_panel_weights<St> const& w, 
             decode_piece<St>(chunk, column, zero, sink);
             acc[0][0] = fused(scale, sink.sum, acc[0][0]);
         }
-        if constexpr (detail::has_offset<St>) {
-            acc[0][0] = fused(load_scales(w.zeros(panel) + g * 16), repeat(x.sums[g]), acc[0][0]);
+        if constexpr (St::has_offset) {
+            acc[0][0] = fused(load_factors(w.zeros(panel), g), repeat(x.sums[g]), acc[0][0]);
         }
     }
     store_tile(acc, 0, panel, y);

@@ -23,6 +23,30 @@ NIBBLE_TILE_INLINE bytes quad_codes(std::uint8_t const* chunk) {
     return quad_codes<Bits, Q>(chunk, std::make_index_sequence<planes_of<Bits>.size() - 1>{});
 }
 
+/// The unsigned numbers that integer arithmetic reads: the codes, or what the grid's table has for them.
+template <class St, std::size_t Q>
+NIBBLE_TILE_INLINE bytes quad_numbers(std::uint8_t const* chunk) {
+    if constexpr (St::grid::integers.has_table) {
+        return look_up(quad_codes<St::bits, Q>(chunk), St::grid::integers.table.data());
+    } else {
+        return quad_codes<St::bits, Q>(chunk);
+    }
+}
+
+/// The bits of those numbers.
+template <class St>
+inline constexpr int number_bits = St::grid::integers.has_table ? 8 : St::bits;
+
+/// Scales or offsets of the 16 rows in group g.
+template <class T>
+NIBBLE_TILE_INLINE floats load_factors(panel_factors<T> const& from, std::size_t g) {
+    if constexpr (is_two_level<T>) {
+        return multiply(load_scales(from.fines + g * 16), load_scales(from.supers + from.super_of(g) * 16));
+    } else {
+        return load_scales(from.values + g * 16);
+    }
+}
+
 /// Asks for the chunk a page behind this one: the processor's own prefetch ends with the page it is in.
 template <class St>
 NIBBLE_TILE_INLINE void prefetch_chunk(std::uint8_t const* chunk) {
@@ -32,40 +56,39 @@ NIBBLE_TILE_INLINE void prefetch_chunk(std::uint8_t const* chunk) {
     }
 }
 
-/// sum[r][p] += codes of quad Q of chunk p · the same four columns of activation row r
-template <int Bits, std::size_t Q, int Rows, int Panels>
+/// sum[r][p] += numbers of quad Q of chunk p · the same four columns of activation row r
+template <class St, std::size_t Q, int Rows, int Panels>
 NIBBLE_TILE_INLINE void dot_quad(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels],
                                  std::int8_t const* x, std::size_t stride) {
     bytes w[Panels];
 #pragma GCC unroll 8
     for (int p = 0; p < Panels; ++p) {
-        w[p] = quad_codes<Bits, Q>(chunk[p]);
+        w[p] = quad_numbers<St, Q>(chunk[p]);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
         bytes const four = repeat_four(x + static_cast<std::size_t>(r) * stride + 4 * Q);
 #pragma GCC unroll 8
         for (int p = 0; p < Panels; ++p) {
-            sum[r][p] = dot<Bits>(sum[r][p], w[p], four);
+            sum[r][p] = dot<number_bits<St>>(sum[r][p], w[p], four);
         }
     }
 }
 
-template <int Bits, std::size_t First, int Rows, int Panels, std::size_t... Q>
+template <class St, std::size_t First, int Rows, int Panels, std::size_t... Q>
 NIBBLE_TILE_INLINE void dot_quads(ints (&sum)[Rows][Panels], std::uint8_t const* const (&chunk)[Panels],
                                   std::int8_t const* x, std::size_t stride, std::index_sequence<Q...>) {
-    (dot_quad<Bits, First + Q>(sum, chunk, x, stride), ...);
+    (dot_quad<St, First + Q>(sum, chunk, x, stride), ...);
 }
 
 /// Rows x Panels * 16 results of the integer path; segments are added in sequence.
-///   acc = fma(float(dot − bias_or_zero · Σx), ws · xs, acc); offset: then acc = fma(offset, xs · float(Σx), acc)
+///   acc = fma(float(factor · dot − bias_or_zero · Σx), unit · ws · xs, acc); offset: then acc = fma(offset, xs ·
+///   float(Σx), acc); factor, bias and unit are the grid's integer_levels
 template <class St, int Rows, int Panels>
 NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, cpu_panel_weights<St> const& w,
                                   std::size_t panel, floats (&acc)[Rows][Panels]) {
     using layout = cpu_panel<St>;
-    using zero_type = typename St::zero_type;
-    constexpr bool integer_zero = std::is_integral_v<zero_type>;
-    constexpr bool offset_zero = !integer_zero && !std::is_empty_v<zero_type>;
+    constexpr integer_levels levels = St::grid::integers;
     constexpr std::size_t limit = activation_segments<St>::width_limit;
 
     std::uint8_t const* codes[Panels];
@@ -88,10 +111,11 @@ NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, c
                 [[maybe_unused]] std::int32_t const total = x.sums[segment + static_cast<std::size_t>(r) * x.segments];
 #pragma GCC unroll 8
                 for (int p = 0; p < Panels; ++p) {
-                    if constexpr (integer_zero) {
-                        sum[r][p] = times(load_zeros(w.zeros(panel + static_cast<std::size_t>(p)) + g * 16), -total);
+                    if constexpr (St::has_zero_point) {
+                        sum[r][p] =
+                            times(load_zeros(w.zeros(panel + static_cast<std::size_t>(p)).values + g * 16), -total);
                     } else {
-                        sum[r][p] = repeat(-St::bias * total);
+                        sum[r][p] = repeat(levels.factor == 1 ? -levels.bias * total : 0);
                     }
                 }
             }
@@ -106,23 +130,29 @@ NIBBLE_TILE_INLINE void int8_tile(detail::int8_rows const& x, std::size_t row, c
                 }
                 if constexpr (layout::group_stride == 16) {
                     if (column % layout::chunk_columns == 0) {
-                        dot_quads<St::bits, 0>(sum, chunk, a, x.stride, std::make_index_sequence<4>{});
+                        dot_quads<St, 0>(sum, chunk, a, x.stride, std::make_index_sequence<4>{});
                     } else {
-                        dot_quads<St::bits, 4>(sum, chunk, a - 16, x.stride, std::make_index_sequence<4>{});
+                        dot_quads<St, 4>(sum, chunk, a - 16, x.stride, std::make_index_sequence<4>{});
                     }
                 } else {
-                    dot_quads<St::bits, 0>(sum, chunk, a + c, x.stride, std::make_index_sequence<8>{});
+                    dot_quads<St, 0>(sum, chunk, a + c, x.stride, std::make_index_sequence<8>{});
                 }
             }
 #pragma GCC unroll 8
             for (int p = 0; p < Panels; ++p) {
-                floats const ws = load_scales(w.scales(panel + static_cast<std::size_t>(p)) + g * 16);
+                floats ws = load_factors(w.scales(panel + static_cast<std::size_t>(p)), g);
+                if constexpr (levels.unit != 1.0f) {
+                    ws = multiply(repeat(levels.unit), ws);
+                }
 #pragma GCC unroll 8
                 for (int r = 0; r < Rows; ++r) {
                     std::size_t const at = segment + static_cast<std::size_t>(r) * x.segments;
+                    if constexpr (levels.factor != 1) {
+                        sum[r][p] = add(times(sum[r][p], levels.factor), repeat(-levels.bias * x.sums[at]));
+                    }
                     acc[r][p] = fused(to_floats(sum[r][p]), multiply(ws, repeat(x.scales[at])), acc[r][p]);
-                    if constexpr (offset_zero) {
-                        acc[r][p] = fused(load_scales(w.zeros(panel + static_cast<std::size_t>(p)) + g * 16),
+                    if constexpr (St::has_offset) {
+                        acc[r][p] = fused(load_factors(w.zeros(panel + static_cast<std::size_t>(p)), g),
                                           repeat(x.scales[at] * static_cast<float>(x.sums[at])), acc[r][p]);
                     }
                 }
@@ -179,35 +209,6 @@ inline void int8_product(detail::int8_rows const& x, cpu_panel_weights<St> const
     }
 }
 
-template <class St>
-NIBBLE_TILE_INLINE void decode_store(float* to, ints code, floats scale, [[maybe_unused]] ints zero,
-                                     [[maybe_unused]] floats offset) {
-    using zero_type = typename St::zero_type;
-    if constexpr (std::is_integral_v<zero_type> || std::is_empty_v<zero_type>) {
-        store(to, multiply(to_floats(minus(code, zero)), scale));
-    } else {
-        store(to, fused(to_floats(code), scale, offset));
-    }
-}
-
-/// St::decode for the 16 rows of the first `columns` columns of quad Q.
-template <class St, std::size_t Q, std::size_t... I>
-NIBBLE_TILE_INLINE void decode_quad(std::uint8_t const* chunk, floats scale, ints zero, floats offset,
-                                    std::size_t columns, float* to, std::index_sequence<I...>) {
-    bytes const codes = quad_codes<St::bits, Q>(chunk);
-    ((I < columns ? decode_store<St>(to + I * 16, byte_of<static_cast<int>(I)>(codes), scale, zero, offset) : void()),
-     ...);
-}
-
-template <class St, std::size_t First, std::size_t... Q>
-NIBBLE_TILE_INLINE void decode_quads(std::uint8_t const* chunk, floats scale, ints zero, floats offset,
-                                     std::size_t columns, float* to, std::index_sequence<Q...>) {
-    ((4 * Q < columns ? decode_quad<St, First + Q>(chunk, scale, zero, offset, columns - 4 * Q, to + Q * 64,
-                                                   std::make_index_sequence<4>{})
-                      : void()),
-     ...);
-}
-
 /// What every code of a group is decoded with, for the 16 rows of a panel.
 struct group_decode {
     floats scale;
@@ -215,15 +216,71 @@ struct group_decode {
     floats offset;
 };
 
+/// The levels of 16 codes, or under a zero point the codes minus it.
+template <class St>
+NIBBLE_TILE_INLINE floats levels_of(ints number, ints zero) {
+    if constexpr (!integer_grid<typename St::grid>) {
+        return look_up<1 << St::bits>(number, detail::level_table<St>.data());
+    } else {
+        constexpr integer_levels levels = St::grid::integers;
+        if constexpr (levels.factor != 1) {
+            number = times(number, levels.factor);
+        }
+        floats const level = to_floats(minus(number, zero));
+        if constexpr (levels.unit != 1.0f) {
+            return multiply(repeat(levels.unit), level);
+        } else {
+            return level;
+        }
+    }
+}
+
+template <class St>
+NIBBLE_TILE_INLINE void decode_store(float* to, ints number, group_decode const& group) {
+    if constexpr (St::has_offset) {
+        store(to, fused(levels_of<St>(number, group.zero), group.scale, group.offset));
+    } else {
+        store(to, multiply(levels_of<St>(number, group.zero), group.scale));
+    }
+}
+
+/// The codes of a quad as levels_of takes them.
+template <class St, std::size_t Q>
+NIBBLE_TILE_INLINE bytes decodable_quad(std::uint8_t const* chunk) {
+    if constexpr (integer_grid<typename St::grid>) {
+        return quad_numbers<St, Q>(chunk);
+    } else {
+        return quad_codes<St::bits, Q>(chunk);
+    }
+}
+
+/// St::decode for the 16 rows of the first `columns` columns of quad Q.
+template <class St, std::size_t Q, std::size_t... I>
+NIBBLE_TILE_INLINE void decode_quad(std::uint8_t const* chunk, group_decode const& group, std::size_t columns,
+                                    float* to, std::index_sequence<I...>) {
+    bytes const codes = decodable_quad<St, Q>(chunk);
+    ((I < columns ? decode_store<St>(to + I * 16, byte_of<static_cast<int>(I)>(codes), group) : void()), ...);
+}
+
+template <class St, std::size_t First, std::size_t... Q>
+NIBBLE_TILE_INLINE void decode_quads(std::uint8_t const* chunk, group_decode const& group, std::size_t columns,
+                                     float* to, std::index_sequence<Q...>) {
+    ((4 * Q < columns
+          ? decode_quad<St, First + Q>(chunk, group, columns - 4 * Q, to + Q * 64, std::make_index_sequence<4>{})
+          : void()),
+     ...);
+}
+
 template <class St>
 NIBBLE_TILE_INLINE group_decode load_group(cpu_panel_weights<St> const& w, std::size_t panel, std::size_t g) {
-    using zero_type = typename St::zero_type;
-    group_decode group = {load_scales(w.scales(panel) + g * 16), repeat(static_cast<std::int32_t>(St::bias)),
-                          repeat(0.0f)};
-    if constexpr (std::is_integral_v<zero_type>) {
-        group.zero = load_zeros(w.zeros(panel) + g * 16);
-    } else if constexpr (!std::is_empty_v<zero_type>) {
-        group.offset = load_scales(w.zeros(panel) + g * 16);
+    group_decode group = {load_factors(w.scales(panel), g), repeat(std::int32_t{0}), repeat(0.0f)};
+    if constexpr (St::has_zero_point) {
+        group.zero = load_zeros(w.zeros(panel).values + g * 16);
+    } else if constexpr (integer_grid<typename St::grid>) {
+        group.zero = repeat(static_cast<std::int32_t>(St::grid::integers.bias));
+    }
+    if constexpr (St::has_offset) {
+        group.offset = load_factors(w.zeros(panel), g);
     }
     return group;
 }
@@ -237,9 +294,9 @@ NIBBLE_TILE_INLINE void decode_chunk(cpu_panel_weights<St> const& w, std::size_t
     std::size_t const padded = g * layout::group_stride + c;
     std::uint8_t const* const chunk = w.codes(panel) + padded / layout::chunk_columns * layout::chunk_bytes;
     if (padded % layout::chunk_columns == 0) {
-        decode_quads<St, 0>(chunk, group.scale, group.zero, group.offset, columns, to, std::make_index_sequence<8>{});
+        decode_quads<St, 0>(chunk, group, columns, to, std::make_index_sequence<8>{});
     } else {
-        decode_quads<St, 4>(chunk, group.scale, group.zero, group.offset, columns, to, std::make_index_sequence<4>{});
+        decode_quads<St, 4>(chunk, group, columns, to, std::make_index_sequence<4>{});
     }
 }
 

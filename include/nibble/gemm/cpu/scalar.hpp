@@ -115,6 +115,22 @@ inline ints byte_of(bytes x) {
     }
     return y;
 }
+/// table[x] of each byte, x < 16.
+inline bytes look_up(bytes x, std::uint8_t const* table) {
+    for (std::uint8_t& lane : x.lane) {
+        lane = table[lane];
+    }
+    return x;
+}
+/// table[x] of each lane, x < Size.
+template <int Size>
+inline floats look_up(ints x, float const* table) {
+    floats y;
+    for (int i = 0; i < 16; ++i) {
+        y.lane[i] = table[x.lane[i]];
+    }
+    return y;
+}
 /// sum + the four products u8 · s8 of each lane, exact.
 template <int Bits>
 inline ints dot(ints sum, bytes u, bytes s) {

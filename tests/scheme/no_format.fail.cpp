@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: "needs a bit width; add bits<N>"
+// expect: "needs a format; add bits<N>, or another"
 #include <nibble/scheme.hpp>
 
 using namespace nibble;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <span>
+
+namespace nibble {
+
+/// What a rule sees that looks at every value of a group.
+struct group_values {
+    std::span<float const> values;      ///< finite, at least one
+    std::span<float const> importance;  ///< of each value's squared error; empty: all alike
+};
+
+/// What a group is to be stored with, before storage types round it.
+struct group_fit {
+    float scale = 0;
+    float origin = 0;  ///< the value of index 0; under a zero point it is rounded to a code's
+};
+
+/// A scale rule that looks at the values themselves: `fit<S>(values)`, S being the scheme whose grid, rounding and
+/// decode it may ask. Where it serves asymmetric schemes, it gives the origin too.
+template <class R, class S>
+concept value_rule = requires(group_values values) {
+    { R::template fit<S>(values) } -> std::same_as<group_fit>;
+};
+
+}  // namespace nibble

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: "needs a finite level below zero and one above"
+#include <nibble/scheme.hpp>
+
+using namespace nibble;
+
+struct table {
+    static constexpr char const* name = "table";
+    static constexpr std::array<float, 3> levels{0.0f, 1.0f, 2.0f};
+};
+
+constexpr int codes = scheme<codebook<table>>::qmax;

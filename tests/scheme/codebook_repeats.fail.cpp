@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: "the levels of a codebook must rise from first to last"
+#include <nibble/scheme.hpp>
+
+using namespace nibble;
+
+struct table {
+    static constexpr char const* name = "table";
+    static constexpr std::array<float, 3> levels{-1.0f, 1.0f, 1.0f};
+};
+
+constexpr int codes = scheme<codebook<table>>::qmax;

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: "a zero point or an offset goes with bits<N>"
+#include <nibble/scheme.hpp>
+
+using namespace nibble;
+
+constexpr int codes = scheme<nf4, asymmetric_offset>::qmax;
