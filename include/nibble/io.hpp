@@ -4,8 +4,12 @@
 /// Model files, every one of them untrusted: any byte sequence gives a value or a nibble::error that says where.
 
 #include <nibble/io/atomic_file.hpp>                    // a file that appears whole or not at all
-#include <nibble/io/ggml_blocks.hpp>                    // Q4_0 ... Q8_0 as packed matrices
-#include <nibble/io/ggml_q6_k.hpp>                      // Q6_K as a packed matrix
+#include <nibble/io/ggml_block.hpp>                     // which of them a storage has
+#include <nibble/io/ggml_blocks.hpp>                    // matrices of them, read and written
+#include <nibble/io/ggml_fields.hpp>                    // the order of bits in ggml's blocks
+#include <nibble/io/ggml_k_blocks.hpp>                  // Q2_K ... Q6_K by byte
+#include <nibble/io/ggml_level_blocks.hpp>              // TQ2_0, IQ4_NL, MXFP4, NVFP4 by byte
+#include <nibble/io/ggml_plain_blocks.hpp>              // Q4_0 ... Q8_0 by byte
 #include <nibble/io/ggml_type.hpp>                      // ids, block sizes and names of ggml's tensor types
 #include <nibble/io/gguf.hpp>                           // GGUF v2 and v3: metadata and tensors of a file
 #include <nibble/io/gguf_checksum.hpp>                  // whether a GGUF file is whole

@@ -183,7 +183,7 @@ TEMPLATE_LIST_TEST_CASE("ggml's presets give the bytes of the package gguf but w
         ggml_blocks<St> const theirs(package.data(), 1, 32);
         matrix_view<float const> const row(x.row(i).data(), 1, 32);
         float offset = 0;
-        if constexpr (block::has_zero) {
+        if constexpr (St::has_zero) {
             offset = static_cast<float>(theirs.zero(0, 0));
         }
         if (std::isinf(static_cast<float>(theirs.scale(0, 0))) || std::isinf(offset)) {

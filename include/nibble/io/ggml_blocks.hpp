@@ -1,87 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/io/ggml_type.hpp>
-#include <nibble/scheme/presets.hpp>
+#include <nibble/io/ggml_block.hpp>
 #include <nibble/tensor/packed_matrix.hpp>
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
-#include <type_traits>
 
 namespace nibble {
-
-/// The name of ggml's type for a storage; empty where ggml has none.
-template <class Storage>
-inline constexpr std::string_view ggml_name_of = {};
-template <>
-inline constexpr std::string_view ggml_name_of<storage_of<q4_0>> = "Q4_0";
-template <>
-inline constexpr std::string_view ggml_name_of<storage_of<q4_1>> = "Q4_1";
-template <>
-inline constexpr std::string_view ggml_name_of<storage_of<q5_0>> = "Q5_0";
-template <>
-inline constexpr std::string_view ggml_name_of<storage_of<q5_1>> = "Q5_1";
-template <>
-inline constexpr std::string_view ggml_name_of<storage_of<q8_0>> = "Q8_0";
-
-/// One block of 32 codes of Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0, by byte:
-///   scale f16 [, offset f16] [, bit 4 of the codes as u32], then the codes' low 4 bits, element j in the low half of
-///   byte j, element j + 16 in its high half; Q8_0: 32 signed bytes
-///   source  ggml, ggml-common.h
-template <class Storage>
-struct ggml_block {
-    static constexpr std::size_t count = 32;
-    static constexpr bool has_zero = !std::is_empty_v<typename Storage::zero_type>;
-    static constexpr std::size_t high_at = has_zero ? 4 : 2;
-    static constexpr std::size_t low_at = high_at + (Storage::bits == 5 ? 4 : 0);
-    static constexpr std::size_t bytes = low_at + (Storage::bits == 8 ? 32 : 16);
-    static_assert(find_ggml_type(ggml_name_of<Storage>)->bytes == bytes);
-
-    static void codes(std::byte const* block, std::array<std::uint8_t, count>& to) {
-        std::array<std::uint8_t, bytes> b;
-        std::memcpy(b.data(), block, bytes);
-        if constexpr (Storage::bits == 8) {
-            for (std::size_t j = 0; j < 32; ++j) {
-                to[j] = static_cast<std::uint8_t>(b[low_at + j] ^ 0x80u);  // signed code + 128
-            }
-        } else {
-            for (std::size_t j = 0; j < 16; ++j) {
-                to[j] = static_cast<std::uint8_t>(b[low_at + j] & 15u);
-                to[j + 16] = static_cast<std::uint8_t>(b[low_at + j] >> 4);
-            }
-            if constexpr (Storage::bits == 5) {
-                for (std::size_t j = 0; j < 32; ++j) {
-                    to[j] = static_cast<std::uint8_t>(to[j] | (b[high_at + j / 8] >> (j % 8) & 1u) << 4);
-                }
-            }
-        }
-    }
-
-    static void set_codes(std::byte* block, std::array<std::uint8_t, count> const& from) {
-        std::array<std::uint8_t, bytes> b{};
-        if constexpr (Storage::bits == 8) {
-            for (std::size_t j = 0; j < 32; ++j) {
-                b[low_at + j] = static_cast<std::uint8_t>(from[j] ^ 0x80u);
-            }
-        } else {
-            for (std::size_t j = 0; j < 16; ++j) {
-                b[low_at + j] = static_cast<std::uint8_t>((from[j] & 15u) | (from[j + 16] & 15u) << 4);
-            }
-            if constexpr (Storage::bits == 5) {
-                for (std::size_t j = 0; j < 32; ++j) {
-                    b[high_at + j / 8] = static_cast<std::uint8_t>(b[high_at + j / 8] | (from[j] >> 4) << (j % 8));
-                }
-            }
-        }
-        std::memcpy(block + high_at, &b[high_at], bytes - high_at);
-    }
-};
 
 /// A matrix as ggml's blocks in bytes owned by someone else, which may start at any address.
 template <class Storage>
@@ -91,44 +20,51 @@ public:
     using block = ggml_block<Storage>;
     using scale_type = typename Storage::scale_type;
     using zero_type = typename Storage::zero_type;
+    static_assert(Storage::bits == block::bits && Storage::group == block::count / block::groups);
 
-    /// columns is a multiple of 32; `data` holds rows * columns / 32 blocks.
+    /// columns is a multiple of block::count; `data` holds rows * columns / block::count blocks.
     ggml_blocks(std::byte const* data, std::size_t rows, std::size_t columns)
         : data_(data), rows_(rows), columns_(columns) {}
 
     std::size_t rows() const { return rows_; }
     std::size_t columns() const { return columns_; }
-    std::size_t groups() const { return columns_ / block::count; }
+    std::size_t groups() const { return columns_ / Storage::group; }
 
-    scale_type scale(std::size_t row, std::size_t group) const { return load<scale_type>(at(row, group)); }
+    scale_type scale(std::size_t row, std::size_t group) const {
+        std::byte const* const b = at(row, group / block::groups);
+        if constexpr (is_two_level<scale_type>) {
+            return {scale_type::fine_type::from_bits(block::fine_scale(b, group % block::groups)),
+                    block::super_scale(b)};
+        } else {
+            return block::scale(b, group % block::groups);
+        }
+    }
     zero_type zero(std::size_t row, std::size_t group) const {
-        if constexpr (block::has_zero) {
-            return load<zero_type>(at(row, group) + sizeof(scale_type));
+        [[maybe_unused]] std::byte const* const b = at(row, group / block::groups);
+        if constexpr (is_two_level<zero_type>) {
+            return {zero_type::fine_type::from_bits(block::fine_offset(b, group % block::groups)),
+                    block::super_offset(b)};
+        } else if constexpr (Storage::has_zero) {
+            return block::offset(b, group % block::groups);
         } else {
             return {};
         }
     }
     void codes(std::size_t row, std::size_t first, std::span<std::uint8_t> to) const {
         std::array<std::uint8_t, block::count> all;
-        for (std::size_t done = 0; done < to.size();) {
-            std::size_t const in_block = (first + done) % block::count;
-            std::size_t const count = (std::min)(block::count - in_block, to.size() - done);
-            block::codes(at(row, (first + done) / block::count), all);
-            std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(in_block), count,
-                        to.begin() + static_cast<std::ptrdiff_t>(done));
-            done += count;
+        while (!to.empty()) {
+            std::size_t const in_block = first % block::count;
+            std::size_t const count = (std::min)(block::count - in_block, to.size());
+            block::codes(at(row, first / block::count), all);
+            std::copy_n(all.data() + in_block, count, to.data());
+            first += count;
+            to = to.subspan(count);
         }
     }
 
 private:
-    std::byte const* at(std::size_t row, std::size_t group) const {
-        return data_ + (row * groups() + group) * block::bytes;
-    }
-    template <class T>
-    static T load(std::byte const* from) {
-        T value;
-        std::memcpy(&value, from, sizeof value);
-        return value;
+    std::byte const* at(std::size_t row, std::size_t index) const {
+        return data_ + (row * (columns_ / block::count) + index) * block::bytes;
     }
 
     std::byte const* data_;
@@ -136,19 +72,31 @@ private:
     std::size_t columns_;
 };
 
-/// Row `row` of `w` as ggml's blocks, columns / 32 * ggml_block::bytes of them.
+/// Row `row` of `w` as ggml's blocks, columns / count * bytes bytes of them. A super scale that a block's groups share
+/// is taken from the last of them.
 template <packed_matrix M>
 void write_ggml_row(M const& w, std::size_t row, std::byte* to) {
-    using block = ggml_block<typename M::storage>;
+    using St = typename M::storage;
+    using block = ggml_block<St>;
     std::array<std::uint8_t, block::count> codes;
-    for (std::size_t g = 0; g < w.groups(); ++g, to += block::bytes) {
-        auto const scale = w.scale(row, g);
-        std::memcpy(to, &scale, sizeof scale);
-        if constexpr (block::has_zero) {
-            auto const zero = w.zero(row, g);
-            std::memcpy(to + sizeof scale, &zero, sizeof zero);
+    for (std::size_t b = 0; b < w.columns() / block::count; ++b, to += block::bytes) {
+        for (std::size_t g = 0; g < block::groups; ++g) {
+            auto const scale = w.scale(row, b * block::groups + g);
+            [[maybe_unused]] auto const zero = w.zero(row, b * block::groups + g);
+            if constexpr (is_two_level<typename St::scale_type>) {
+                block::set_fine_scale(to, g, scale.fine.bits);
+                block::set_super_scale(to, scale.super);
+            } else {
+                block::set_scale(to, g, scale);
+            }
+            if constexpr (is_two_level<typename St::zero_type>) {
+                block::set_fine_offset(to, g, zero.fine.bits);
+                block::set_super_offset(to, zero.super);
+            } else if constexpr (St::has_zero) {
+                block::set_offset(to, g, zero);
+            }
         }
-        w.codes(row, g * block::count, codes);
+        w.codes(row, b * block::count, codes);
         block::set_codes(to, codes);
     }
 }

@@ -44,7 +44,9 @@ inline bool verify_checksum(gguf_file const& file) {
     }
     if (hash.value() != stated->as_uint()) {
         throw error("the checksum of the file is " + std::to_string(stated->as_uint()) + ", but its bytes have " +
-                    std::to_string(hash.value()) + "; the file is damaged: copy it or convert the model again");
+                    std::to_string(hash.value()) +
+                    "; the file is damaged, or a program that knows no checksums wrote it from another: copy it or " +
+                    "convert the model again");
     }
     return true;
 }

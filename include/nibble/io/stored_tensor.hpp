@@ -2,14 +2,13 @@
 #pragma once
 
 #include <nibble/io/ggml_blocks.hpp>
-#include <nibble/io/ggml_q6_k.hpp>
 #include <nibble/io/ggml_type.hpp>
 #include <nibble/io/gguf.hpp>
 #include <nibble/io/safetensors.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/f16.hpp>
-#include <nibble/scheme/name.hpp>
+#include <nibble/scheme/parse.hpp>
 #include <nibble/scheme/storage_list.hpp>
 #include <nibble/tensor/dense_view.hpp>
 #include <nibble/tensor/packed_view.hpp>
@@ -63,11 +62,6 @@ private:
                 f(ggml_blocks<Storage>(t.bytes.data(), t.rows, t.columns));
                 return true;
             }
-        } else if constexpr (std::is_same_v<Storage, ggml_q6_k::storage>) {
-            if (t.type == "Q6_K") {
-                f(ggml_q6_k(t.bytes.data(), t.rows, t.columns));
-                return true;
-            }
         }
         return false;
     }
@@ -75,13 +69,13 @@ private:
 
 [[noreturn]] inline void refuse_format(stored_tensor const& t) {
     throw error("tensor '" + t.name + "' is stored as " + t.format() +
-                ", which this program has no code for; store it as F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 or " +
-                "Q6_K, or add the storage to its list");
+                ", which this program has no code for; store it as F32, F16, BF16, Q4_0, Q4_K or another type " +
+                "of the list known_storages, or add the storage to its list");
 }
 
 }  // namespace detail
 
-/// Calls f(view) with the bytes of `t` as a dense_view, ggml_blocks, ggml_q6_k or packed_view. Throws nibble::error for
+/// Calls f(view) with the bytes of `t` as a dense_view, ggml_blocks or packed_view. Throws nibble::error for
 /// a format that is not in `List`, and for bytes that are not as many as the shape needs.
 template <class List = known_storages, class F>
 void with_view(stored_tensor const& t, F&& f) {
