@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nibble/numeric/error.hpp>
+#include <nibble/numeric/rounding.hpp>    // round_to_nearest_even
+#include <nibble/numeric/stochastic.hpp>  // random_rounding_mode
+#include <nibble/quantize/encode.hpp>
+#include <nibble/quantize/gradient.hpp>
+#include <nibble/quantize/store_scale.hpp>
+#include <nibble/tensor/backend.hpp>
+#include <nibble/tensor/matrix.hpp>
+#include <nibble/tensor/packed_tensor.hpp>
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nibble {
+
+/// Where LSQ begins:  s = 2 · mean|w| / √Qp  over the elements that share s.
+///   shape   w [rows, columns] -> [scale rows, groups], as gradient_matrices has them
+///   error   2 ulp of f32: summed in f64, in the order of columns within a row, then of rows
+///   source  Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1
+template <quantization_scheme S>
+matrix<float> initial_step(cpu backend, matrix_view<float const> w) {
+    detail::scale_blocks<S> const blocks{w.rows(), w.columns()};
+    matrix<float> steps(blocks.scale_rows(), blocks.groups());
+    backend.parallel_for(steps.rows(), [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i) {
+            for (std::size_t g = 0; g < steps.columns(); ++g) {
+                double sum = 0;
+                for (std::size_t k = 0; k < blocks.rows_of(i); ++k) {
+                    auto const row = w.row(i * blocks.height() + k);
+                    for (float const x : row.subspan(g * blocks.width(), blocks.columns_of(g))) {
+                        sum += static_cast<double>(std::fabs(x));
+                    }
+                }
+                auto const count = static_cast<double>(blocks.rows_of(i) * blocks.columns_of(g));
+                steps(i, g) = static_cast<float>(2.0 * sum / count / std::sqrt(static_cast<double>(S::high)));
+            }
+        }
+    });
+    return steps;
+}
+
+/// After an update, a learned step that is not at least `least` becomes `least`: a step that went to zero or below
+/// would turn the grid over. log2_step needs no such care.
+inline void keep_positive(matrix_view<float> steps, float least = 1e-5f) {
+    for (float& s : std::span(steps.data(), steps.rows() * steps.columns())) {
+        s = s >= least ? s : least;
+    }
+}
+
+/// Codes of w at parameters that were learned instead of fitted:  q = clamp(round((w − o) / step) + z, qmin, qmax).
+///   shape   w [rows, columns]; scale, zero and step [scale rows, groups]. `zero` is the zero point, which is rounded
+///           to the nearest code, or the offset; empty where there is none. `step` is s_pre of a dual scale; where it
+///           is empty, codes are chosen with the scale as stored
+///   error   throws nibble::error for parameters of another shape, a scale that its type does not hold, or a ragged row
+///           under reject_tail
+template <quantization_scheme S>
+packed_tensor<storage_of<S>> quantize_at(cpu backend, matrix_view<float const> w, matrix_view<float const> scale,
+                                         matrix_view<float const> zero = {}, matrix_view<float const> step = {}) {
+    using storage = storage_of<S>;
+    static_assert(!random_rounding_mode<typename S::rounding>,
+                  "nibble: quantize_at draws no random numbers; use a scheme that rounds to nearest");
+    static_assert(std::constructible_from<typename storage::scale_type, float>,
+                  "nibble: quantize_at stores a learned scale by itself, which a two_level scale cannot; use "
+                  "scale_as<float>, scale_as<bf16> or scale_as<f16>");
+    detail::scale_blocks<S> const blocks{w.rows(), w.columns()};
+    auto const require = [&](matrix_view<float const> m, char const* what) {
+        if (m.rows() != blocks.scale_rows() || m.columns() != blocks.groups()) {
+            throw error("quantize_at got " + std::string(what) + " of " + std::to_string(m.rows()) + " x " +
+                        std::to_string(m.columns()) + ", but these values need " + std::to_string(blocks.scale_rows()) +
+                        " x " + std::to_string(blocks.groups()) + "; pass one for each group.");
+        }
+    };
+    require(scale, "scales");
+    if (storage::has_zero) {
+        require(zero, "zeros");
+    } else if (zero.rows() != 0) {
+        throw error("quantize_at got zeros, and a symmetric scheme stores none; leave them out.");
+    }
+    if (step.rows() != 0) {
+        require(step, "steps");
+    }
+    packed_tensor<storage> packed(w.rows(), w.columns());
+    std::vector<group_parameters<S>> parameters(scale.rows() * scale.columns());
+    for (std::size_t i = 0; i < scale.rows(); ++i) {
+        for (std::size_t g = 0; g < scale.columns(); ++g) {
+            auto& p = parameters[i * scale.columns() + g];
+            p.scale = typename storage::scale_type(scale(i, g));
+            if constexpr (storage::has_zero_point) {
+                float const z = round_to_nearest_even::round(zero(i, g));
+                p.zero = static_cast<std::uint8_t>(std::fmin(std::fmax(z, 0.0f), static_cast<float>(S::qmax)));
+            } else if constexpr (storage::has_offset) {
+                p.zero = typename storage::zero_type(zero(i, g));
+                p.origin = static_cast<float>(p.zero);
+            }
+            p.step = step.rows() != 0 ? step(i, g) : static_cast<float>(p.scale);
+            bool const is_stored = !detail::beyond_range<typename storage::scale_type>(scale(i, g)) &&
+                                   std::isfinite(p.step) && std::isfinite(p.origin);
+            if (!is_stored) {
+                throw error("The learned scale " + std::to_string(scale(i, g)) + " of group [" + std::to_string(i) +
+                            ", " + std::to_string(g) +
+                            "], its step or its offset is not a finite value of its type; lower the " +
+                            "learning rate or use scale_as<float>.");
+            }
+            packed.set_scale(i * blocks.height(), g, p.scale, p.zero);
+        }
+    }
+    backend.parallel_for(w.rows(), [&](std::size_t begin, std::size_t end) {
+        std::vector<std::uint8_t> codes(w.columns());
+        for (std::size_t row = begin; row < end; ++row) {
+            for (std::size_t g = 0; g < blocks.groups(); ++g) {
+                auto const part = w.row(row).subspan(g * blocks.width(), blocks.columns_of(g));
+                encode<S>(part, parameters[row / blocks.height() * blocks.groups() + g],
+                          codes.data() + g * blocks.width());
+            }
+            packed.set_codes(row, 0, codes);
+        }
+    });
+    return packed;
+}
+
+}  // namespace nibble
