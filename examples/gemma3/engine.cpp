@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine.hpp"
 
+#include "linear.hpp"
 #include "progress.hpp"
 #include "require_finite.hpp"
 

@@ -121,6 +121,25 @@ void add_quantize(CLI::App& app) {
     sub->add_option("IN", o.in, "GGUF file, or safetensors file, index or folder")->required();
     sub->add_option("OUT", o.out, "GGUF file to write")->required();
     sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`")->required();
+    sub->footer(
+        "With --gptq the matrices of the blocks are quantized one column after the other, each making up for the "
+        "errors\n"
+        "of those before it on the inputs that the text gives it; the embedding gets the nearest codes. The text is "
+        "cut\n"
+        "into windows of 512 tokens. IN has to be a model of floats.\n"
+        "With --recover, groups of weights that already lie on a grid of the recipe, as those of a model do that was\n"
+        "trained for it and stored as floats, get exactly the codes that they had; the others are quantized.");
+    auto* const gptq = sub->add_option("--gptq", o.gptq,
+                                       "File with text of the kind that the model is for, - for the "
+                                       "standard input: keep the outputs on it, not the weights");
+    sub->add_option("--gptq-tokens", o.gptq_tokens, "Tokens of the text to take, bos of each window included")
+        ->needs(gptq)
+        ->check(CLI::Range(1, 1 << 24))
+        ->capture_default_str();
+    sub->add_flag("--gptq-order", o.gptq_order,
+                  "Columns of larger inputs first, with the scales of the weights as they are")
+        ->needs(gptq);
+    sub->add_flag("--recover", o.recover, "Find the codes of weights that were quantized before")->excludes(gptq);
     add_threads(sub, o.threads);
     add_json(sub, o.json);
 }

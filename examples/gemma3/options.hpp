@@ -62,6 +62,10 @@ struct quantize_options {
     std::string in;
     std::string out;
     std::string recipe;
+    std::string gptq;  ///< text to calibrate on; empty: none
+    std::size_t gptq_tokens = 8192;
+    bool gptq_order = false;
+    bool recover = false;
     std::size_t threads = 0;
     bool json = false;
 };

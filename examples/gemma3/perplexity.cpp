@@ -4,11 +4,11 @@
 #include "output.hpp"
 #include "progress.hpp"
 
+#include <nibble/gemma3/windows.hpp>
 #include <nibble/nn/cross_entropy.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -52,28 +52,6 @@ void compare(score& result, std::span<float const> logits, std::span<float const
     }
     auto const best = [](auto l) { return std::max_element(l.begin(), l.end()) - l.begin(); };
     result.agreed = best(logits) == best(reference) ? 1 : 0;
-}
-
-/// The windows of a text: bos, where the vocabulary has one, and then text up to `window` tokens.
-std::vector<std::vector<std::uint32_t>> windows_of(nb::tokenizer const& words, std::string const& text,
-                                                   std::size_t window) {
-    std::vector<std::uint32_t> ids;
-    words.append(ids, text);
-    auto const bos = words.vocabulary().options().bos;
-    std::size_t const step = window - (bos ? 1 : 0);
-    std::vector<std::vector<std::uint32_t>> windows;
-    for (std::size_t at = 0; at < ids.size(); at += step) {
-        std::vector<std::uint32_t> one;
-        if (bos) {
-            one.push_back(*bos);
-        }
-        auto const rest = std::span(ids).subspan(at);
-        std::ranges::copy(rest.first(std::min(rest.size(), step)), std::back_inserter(one));
-        if (one.size() > 1) {
-            windows.push_back(std::move(one));
-        }
-    }
-    return windows;
 }
 
 class reader {
@@ -132,7 +110,7 @@ void perplexity(perplexity_options const& options) {
                             " " + std::to_string(model.config().vocabulary) + "; compare models of one vocabulary.");
         }
     }
-    auto const windows = windows_of(model.words(), text, options.window);
+    auto const windows = nb::gemma3::windows_of(model.words(), text, options.window);
     if (windows.empty()) {
         throw nb::error(options.text + ": the text has no token to predict; give a longer text.");
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/gemma3/calibrate.hpp>
 #include <nibble/gemma3/checkpoint.hpp>
 #include <nibble/gemma3/configuration.hpp>
 #include <nibble/gemma3/export.hpp>
+#include <nibble/gemma3/recover_checkpoint.hpp>
 #include <nibble/nn/recipes.hpp>
 
 #include <cstdint>
@@ -20,12 +22,20 @@ struct recipe_job {
     static nb::gemma3::export_statistics quantize(nb::cpu where, nb::gemma3::checkpoint const& file,
                                                   std::string const& path, nb::gemma3::export_options const& options);
 
+    static nb::gemma3::export_statistics calibrate(nb::cpu where, nb::gemma3::checkpoint const& file,
+                                                   nb::gemma3::calibration const& how, std::string const& path,
+                                                   nb::gemma3::export_options const& options);
+
+    static nb::gemma3::export_statistics recover(nb::cpu where, nb::gemma3::checkpoint const& file,
+                                                 nb::gemma3::recovery const& how, std::string const& path,
+                                                 nb::gemma3::export_options const& options);
+
     static nb::gemma3::export_statistics make(nb::cpu where, nb::gemma3::configuration const& config,
                                               std::uint64_t seed, std::string const& path,
                                               nb::gemma3::export_options const& options);
 };
 
-/// The job of an entry of nibble::named_recipes.
+/// The job of an entry of nibble::for_each_recipe.
 template <class Entry>
 using job_of = recipe_job<std::remove_cvref_t<Entry>::recipe>;
 

@@ -15,6 +15,20 @@ nb::gemma3::export_statistics recipe_job<Recipe>::quantize(nb::cpu where, nb::ge
 }
 
 template <auto Recipe>
+nb::gemma3::export_statistics recipe_job<Recipe>::calibrate(nb::cpu where, nb::gemma3::checkpoint const& file,
+                                                            nb::gemma3::calibration const& how, std::string const& path,
+                                                            nb::gemma3::export_options const& options) {
+    return nb::gemma3::quantize_checkpoint<Recipe>(where, file, how, path, options);
+}
+
+template <auto Recipe>
+nb::gemma3::export_statistics recipe_job<Recipe>::recover(nb::cpu where, nb::gemma3::checkpoint const& file,
+                                                          nb::gemma3::recovery const& how, std::string const& path,
+                                                          nb::gemma3::export_options const& options) {
+    return nb::gemma3::quantize_checkpoint<Recipe>(where, file, how, path, options);
+}
+
+template <auto Recipe>
 nb::gemma3::export_statistics recipe_job<Recipe>::make(nb::cpu where, nb::gemma3::configuration const& config,
                                                        std::uint64_t seed, std::string const& path,
                                                        nb::gemma3::export_options const& options) {

@@ -10,6 +10,7 @@
 ///         std::cout << piece << std::flush;
 
 #include <nibble/gemma3/block.hpp>                      // one block, forward
+#include <nibble/gemma3/calibrate.hpp>                  // codes that keep the layers' outputs on a text
 #include <nibble/gemma3/chat.hpp>                       // turns of a conversation as ids
 #include <nibble/gemma3/checkpoint.hpp>                 // a model in a file, checked but not read
 #include <nibble/gemma3/configuration.hpp>              // the sizes of a model; 270M to 27B
@@ -27,6 +28,7 @@
 #include <nibble/gemma3/quantize_checkpoint.hpp>        // a checkpoint written under another recipe
 #include <nibble/gemma3/random_model.hpp>               // random weights of any size
 #include <nibble/gemma3/random_vocabulary.hpp>          // and a valid vocabulary
+#include <nibble/gemma3/recover_checkpoint.hpp>         // codes of weights that were quantized before
 #include <nibble/gemma3/sampler.hpp>                    // logits to an id
 #include <nibble/gemma3/sentencepiece_model.hpp>        // a vocabulary from tokenizer.model
 #include <nibble/gemma3/tensor_names.hpp>               // the names of a checkpoint's tensors
@@ -34,3 +36,4 @@
 #include <nibble/gemma3/tokenizer_json.hpp>             // a vocabulary from tokenizer.json
 #include <nibble/gemma3/vocabulary.hpp>                 // pieces, scores, kinds, special ids
 #include <nibble/gemma3/vocabulary_gguf.hpp>            // from and to the metadata of GGUF
+#include <nibble/gemma3/windows.hpp>                    // a text cut for a model

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: "a recipe to write cannot have per_tensor schemes; use per_channel or per_group<N>"
+// expect: "so a recipe to write cannot have schemes whose rows share a scale"
 #include <nibble/gemma3/export.hpp>
 
 using namespace nibble;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "takes.hpp"
+
 #include <nibble/gemma3/ledger.hpp>
 #include <nibble/nn/recipes.hpp>
 
@@ -77,10 +79,13 @@ TEST_CASE("the bytes of a file's tensors are those of the ledger", "[gemma3]") {
     CHECK(ledger_of<recipes::q4_0>(gemma3::configuration_from(file)).weight_bytes == bytes);
 }
 
-TEST_CASE("every recipe has a ledger for every size", "[gemma3]") {
+TEST_CASE("every recipe has a ledger for every size whose rows it takes", "[gemma3]") {
     for_each_recipe([](auto entry) {
         std::uint64_t before = 0;
         for (auto const* c : {&gemma3_tiny, &gemma3_270m, &gemma3_1b, &gemma3_4b, &gemma3_12b, &gemma3_27b}) {
+            if (!takes<entry.recipe>(*c)) {
+                continue;
+            }
             ledger_of<entry.recipe> const cost(*c);
             CHECK(cost.weight_bytes > before);
             CHECK(cost.weight_bytes <= ledger_of<recipes::f32>(*c).weight_bytes);

@@ -73,7 +73,7 @@ def tensors(m):
     shapes = {"q_proj": [q, d], "k_proj": [kv, d], "v_proj": [kv, d], "q_norm": [m["head_size"]],
               "k_norm": [m["head_size"]], "o_proj": [d, q], "gate_proj": [m["ffn"], d], "up_proj": [m["ffn"], d],
               "down_proj": [d, m["ffn"]]}
-    result = [("model.embed_tokens.weight", [m["vocabulary"], d], 0.25)]
+    result = [("model.embed_tokens.weight", [m["vocabulary"], d], m.get("embedding_scale", 0.25))]
     for i in range(m["layers"]):
         for part in LAYER:
             scale = 2.0 if part in ("self_attn.q_norm", "self_attn.k_norm") else 0.25
@@ -113,6 +113,8 @@ def config(m):
         num_hidden_layers=m["layers"], num_attention_heads=m["heads"], num_key_value_heads=m["kv_heads"],
         head_dim=m["head_size"], query_pre_attn_scalar=m["attention_scalar"], sliding_window=m["window"],
         max_position_embeddings=128, attn_implementation="eager",
+        layer_types=["sliding_attention" if (i + 1) % m.get("pattern", 6) else "full_attention"
+                     for i in range(m["layers"])],
         rope_parameters={"full_attention": full,
                          "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}})
 

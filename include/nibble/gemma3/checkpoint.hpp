@@ -31,7 +31,7 @@
 namespace nibble::gemma3 {
 
 /// A Gemma 3 in a file, opened and checked but not read: every tensor of the model is there, has its shape and a format
-/// that can be decoded. The values are not looked at.
+/// that can be decoded. The values are not looked at, but for a scale of a whole matrix, which has to be 1.
 class checkpoint {
 public:
     using tensor_map = model_parameters<stored_tensor, stored_tensor>;
@@ -58,7 +58,8 @@ public:
     nibble::vocabulary const* words() const { return words_ ? &*words_ : nullptr; }
     /// Ids that end a text or a turn.
     std::span<std::uint32_t const> end_ids() const { return end_ids_; }
-    /// What the file's recipe says, or int8 where a matrix is quantized and f32 where none is.
+    /// What the file's recipe says, or int8 where a matrix is quantized and f32 where none is: for a file without a
+    /// recipe, or with one of float weights although it is quantized.
     activation_kind activations() const { return activations_; }
     /// What the file's recipe says that keys and values are kept as, else f32.
     nibble::kv_type kv_type() const { return kv_type_; }
@@ -145,12 +146,46 @@ private:
         return word.substr(0, word.find(' '));
     }
 
+    /// Whether the text of a recipe has a matrix that is not float.
+    static bool is_quantized(std::string_view recipe) {
+        for (auto const* key : {"embedding=", "attention=", "mlp="}) {
+            auto const word = choice_of(key, recipe);
+            if (word && *word != "f32" && *word != "f16" && *word != "bf16") {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// A file may multiply a whole matrix by a number beside it, named alike; of those only 1 is run.
+    void require_no_scale(std::string const& matrix) const {
+        auto const name = matrix.substr(0, matrix.rfind('.')) + ".scale";
+        auto const* found = gguf_->find_tensor(name);
+        if (found == nullptr) {
+            return;
+        }
+        auto const scale = stored(*gguf_, *found);
+        float value = 0;
+        if (scale.is_float() && scale.rows * scale.columns == 1) {
+            with_view<storage_list<>>(scale, [&](auto const& view) { decode_row(view, 0, 0, {&value, 1}); });
+        }
+        if (value != 1) {
+            throw error("tensor '" + name + "' scales all of '" + matrix + "', by a number other than 1, which this " +
+                        "program has no code for; fold the scale into the weights and quantize them again");
+        }
+    }
+
     void read_gguf() {
         config_ = configuration_from(*gguf_);
         take_tensors([&](auto const& entry, std::uint32_t layer) {
-            return stored(*gguf_, gguf_->tensor(gguf_name(entry, layer)));
+            auto const name = gguf_name(entry, layer);
+            if (entry.is_matrix) {
+                require_no_scale(name);
+            }
+            return stored(*gguf_, gguf_->tensor(name));
         });
         if (auto const* head = gguf_->find_tensor(gguf_name(output_entry))) {
+            require_no_scale(gguf_name(output_entry));
             head_ = stored(*gguf_, *head);
             require_shape(token_embd_entry, config_, *head_);
         }
@@ -163,11 +198,13 @@ private:
         activations_ = by_format();
         if (auto const* recipe = gguf_->find("nibble.recipe")) {
             std::string_view const text = recipe->as_string();
-            if (auto const word = choice_of("activations=", text)) {
-                activations_ = parse_activation_kind(*word);
+            bool const quantized = activations_ == activation_kind::int8;
+            auto const kind = choice_of("activations=", text);
+            if (kind && is_quantized(text) == quantized) {  // a program that quantized the file may have kept the text
+                activations_ = parse_activation_kind(*kind);
             }
-            if (auto const word = choice_of("kv_cache=", text)) {
-                kv_type_ = parse_kv_type(*word);
+            if (auto const type = choice_of("kv_cache=", text)) {
+                kv_type_ = parse_kv_type(*type);
             }
         }
     }

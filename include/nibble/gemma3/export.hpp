@@ -11,7 +11,9 @@
 #include <nibble/nn/recipe.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/quantize/quantize.hpp>
+#include <nibble/scheme/scale_type.hpp>
 #include <nibble/tensor/backend.hpp>
+#include <nibble/tensor/factor_order.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 #include <nibble/tensor/packed_view.hpp>
@@ -78,8 +80,10 @@ struct tensor_format {
     /// The value of general.file_type, which is for files of ggml's types.
     static constexpr std::optional<std::uint32_t> file_type() {
         using row = std::pair<std::string_view, std::uint32_t>;
-        for (auto const& [name, number] : {row{"F32", 0}, row{"F16", 1}, row{"Q4_0", 2}, row{"Q4_1", 3}, row{"Q8_0", 7},
-                                           row{"Q5_0", 8}, row{"Q5_1", 9}, row{"BF16", 32}}) {
+        for (auto const& [name, number] :
+             {row{"F32", 0}, row{"F16", 1}, row{"Q4_0", 2}, row{"Q4_1", 3}, row{"Q8_0", 7}, row{"Q5_0", 8},
+              row{"Q5_1", 9}, row{"Q2_K", 10}, row{"Q3_K", 11}, row{"Q4_K", 14}, row{"Q5_K", 16}, row{"Q6_K", 18},
+              row{"IQ4_NL", 25}, row{"BF16", 32}, row{"TQ2_0", 37}, row{"MXFP4", 38}, row{"NVFP4", 39}}) {
             if (name == ggml) {
                 return number;
             }
@@ -94,9 +98,10 @@ constexpr auto stored_as(tensor_entry<Role> const&) {
     if constexpr (is_role<Role>) {
         using T = scheme_for<Recipe, Role{}>;
         if constexpr (quantization_scheme<T>) {
-            static_assert(!std::same_as<typename T::granularity, per_tensor>,
-                          "nibble: a model file is quantized row by row, so a recipe to write cannot have per_tensor "
-                          "schemes; use per_channel or per_group<N>");
+            static_assert(
+                T::storage::rows == 1 && !has_matrix_scale<typename T::scale_type>,
+                "nibble: a model file is quantized row by row, so a recipe to write cannot have schemes whose "
+                "rows share a scale; use per_channel or per_group<N>");
         }
         return std::type_identity<T>{};
     } else {
@@ -129,24 +134,40 @@ void add_tensor(gguf_writer& writer, std::string const& name, std::uint64_t rows
     }
 }
 
+/// f(bytes that a row has there) for each part of a packed matrix whose rows have scales of their own, in the order of
+/// its bytes.
+template <int Bits, class F>
+void for_each_part(plane_order<Bits> const& codes, F&& f) {
+    for (code_plane const plane : planes_of<Bits>) {
+        f(codes.row_bytes(plane));
+    }
+}
+template <class T, class F>
+void for_each_part(factor_order<T> const& factors, F&& f) {
+    if constexpr (is_two_level<T>) {
+        for_each_part(factors.fines(), f);
+        f(factors.supers() / factors.rows * sizeof(typename T::super_type));
+    } else {
+        f(factors.bytes() / factors.rows);
+    }
+}
+
 /// Puts the rows of `part` into those from `first` on of a packed matrix in `bytes`.
 template <class Storage>
 void place_rows(packed_view<Storage> part, std::size_t first, packed_layout<Storage> whole,
                 std::span<std::byte> bytes) {
     std::byte const* from = part.bytes().data();
-    std::size_t plane_start = 0;
+    std::size_t part_start = 0;
     auto const place = [&](std::size_t row_bytes) {
-        std::memcpy(bytes.data() + plane_start + first * row_bytes, from, part.rows() * row_bytes);
+        if (row_bytes != 0) {
+            std::memcpy(bytes.data() + part_start + first * row_bytes, from, part.rows() * row_bytes);
+        }
         from += part.rows() * row_bytes;
-        plane_start += whole.rows * row_bytes;
+        part_start += whole.rows * row_bytes;
     };
-    for (code_plane const plane : planes_of<Storage::bits>) {
-        place(whole.row_bytes(plane));
-    }
-    place(whole.groups() * sizeof(typename Storage::scale_type));
-    if constexpr (packed_layout<Storage>::has_zero) {
-        place(whole.groups() * sizeof(typename Storage::zero_type));
-    }
+    for_each_part(whole.codes(), place);
+    for_each_part(whole.scales(), place);
+    for_each_part(whole.zeros(), place);
 }
 
 /// Streams the tensors of a file in their order: rows in, bytes out.
@@ -157,10 +178,12 @@ public:
     tensor_stream(cpu where, gguf_writer& writer, export_options const& options)
         : where_(where), writer_(writer), options_(options) {}
 
-    /// The next tensor, whose rows are what fill(first row, chunk) leaves in the chunk. Raw planes are in memory whole
-    /// before they are written, all else in pieces.
-    template <class T>
-    void write(std::string const& name, std::size_t rows, std::size_t columns, fill_rows const& fill) {
+    /// The next tensor, whose rows are what fill(first row, chunk) leaves in the chunk, with the codes that
+    /// pack<S>(chunk, quantize_statistics&) gives them. Raw planes are in memory whole before they are written, all
+    /// else in pieces.
+    template <class T, class Pack>
+    void write(std::string const& name, std::size_t rows, std::size_t columns, fill_rows const& fill,
+               Pack const& pack) {
         auto const tensor_bytes = static_cast<std::size_t>(nibble::tensor_bytes<T>(rows, columns));
         std::size_t const row_bytes = tensor_bytes / rows;
         std::size_t const chunk_rows = std::max<std::size_t>(1, chunk_elements / columns);
@@ -176,9 +199,9 @@ public:
                     fill(first + row, chunk);
                     require_finite(name, first + row, chunk);
                     if constexpr (tensor_format<T>::is_planes) {
-                        place_rows<storage_of<T>>(quantized<T>(name, chunk), first + row, {rows, columns}, bytes);
+                        place_rows<storage_of<T>>(quantized<T>(name, chunk, pack), first + row, {rows, columns}, bytes);
                     } else {
-                        put_rows<T>(name, first + row, chunk, std::span(bytes).subspan(row * row_bytes));
+                        put_rows<T>(name, first + row, chunk, pack, std::span(bytes).subspan(row * row_bytes));
                     }
                 }
             });
@@ -192,6 +215,27 @@ public:
         }
         done_ += tensor_bytes;
         statistics_.tensor_bytes[tensor_format<T>::text()] += tensor_bytes;
+    }
+
+    /// The next tensor, already packed; `underflowed` of its groups became zero.
+    template <class S>
+    void write_packed(std::string const& name, packed_tensor<storage_of<S>> const& packed, std::size_t underflowed) {
+        std::size_t const row_bytes = packed.bytes() / packed.rows();
+        if constexpr (tensor_format<S>::is_planes) {
+            writer_.write(packed.view().bytes());
+        } else {
+            std::vector<std::byte> bytes(packed.bytes());
+            where_.parallel_for(packed.rows(), [&](std::size_t begin, std::size_t end) {
+                for (std::size_t row = begin; row < end; ++row) {
+                    naming_tensor(name, [&] { write_ggml_row(packed, row, bytes.data() + row * row_bytes); });
+                }
+            });
+            writer_.write(bytes);
+        }
+        underflowed_ += underflowed;
+        done_ += packed.bytes();
+        report(done_);
+        statistics_.tensor_bytes[tensor_format<S>::text()] += packed.bytes();
     }
 
     export_statistics statistics() const {
@@ -219,18 +263,19 @@ private:
                     ", " + std::to_string(column) + "]; " + what_to_do);
     }
 
-    template <class S>
-    packed_tensor<storage_of<S>> quantized(std::string const& name, matrix<float> const& chunk) {
+    template <class S, class Pack>
+    packed_tensor<storage_of<S>> quantized(std::string const& name, matrix<float> const& chunk, Pack const& pack) {
         quantize_statistics counted;
-        auto packed = naming_tensor(name, [&] { return quantize<S>(cpu{}, chunk, {.statistics = &counted}); });
+        auto packed = naming_tensor(name, [&] { return pack.template operator()<S>(chunk, counted); });
         underflowed_ += counted.underflowed_groups;
         return packed;
     }
 
-    template <class T>
-    void put_rows(std::string const& name, std::size_t first, matrix<float> const& chunk, std::span<std::byte> to) {
+    template <class T, class Pack>
+    void put_rows(std::string const& name, std::size_t first, matrix<float> const& chunk,
+                  [[maybe_unused]] Pack const& pack, std::span<std::byte> to) {
         if constexpr (quantization_scheme<T>) {
-            auto const packed = quantized<T>(name, chunk);
+            auto const packed = quantized<T>(name, chunk, pack);
             std::size_t const row_bytes = packed.bytes() / packed.rows();
             for (std::size_t row = 0; row < packed.rows(); ++row) {
                 write_ggml_row(packed, row, to.data() + row * row_bytes);
@@ -293,7 +338,10 @@ void add_tensors(gguf_writer& writer, configuration const& c, bool untied_head =
 
 /// Writes a model as a GGUF file, which appears whole and with a checksum inside, or not at all.
 ///   rows    rows(entry, layer, first row, matrix<float>& chunk) fills the chunk, whose size says how many rows from
-///           `first row` on; for a norm the one row of factors 1 + w. Called by several threads of `where` at a time
+///           `first row` on; for a norm the one row of factors 1 + w. Called by several threads of `where` at a time.
+///           Of a matrix of scheme S, rows.pack<S>(entry, layer, chunk, quantize_statistics&) gives the codes of a
+///           chunk, or rows.packed<S>(entry, layer, quantize_statistics&), called once, those of the matrix, where
+///           there is such a function; else quantize<S> does
 ///   memory  some MiB; for a scheme that ggml does not name also the packed bytes of one matrix
 ///   result  the same bytes for any number of threads
 ///   error   nibble::error with the tensor's name for a value that is not finite or not in the range of its type, and
@@ -324,8 +372,24 @@ export_statistics write_gguf(cpu where, std::filesystem::path const& path, confi
     detail::for_each_exported(
         c, options.untied_head, [&]<class Role>(tensor_entry<Role> const& entry, std::uint32_t layer) {
             using T = typename decltype(detail::stored_as<Recipe>(entry))::type;
-            stream.write<T>(gguf_name(entry, layer), entry.rows(c), entry.columns(c),
-                            [&](std::size_t first, matrix<float>& chunk) { rows(entry, layer, first, chunk); });
+            auto const name = gguf_name(entry, layer);
+            auto const pack = [&]<class S>(matrix<float> const& chunk, quantize_statistics& count) {
+                if constexpr (requires { rows.template pack<S>(entry, layer, chunk, count); }) {
+                    return rows.template pack<S>(entry, layer, chunk, count);
+                } else {
+                    return quantize<S>(cpu{}, chunk, {.statistics = &count});
+                }
+            };
+            quantize_statistics counted;
+            if constexpr (requires { rows.template packed<T>(entry, layer, counted); }) {
+                auto const packed =
+                    detail::naming_tensor(name, [&] { return rows.template packed<T>(entry, layer, counted); });
+                stream.write_packed<T>(name, packed, counted.underflowed_groups);
+            } else {
+                stream.write<T>(
+                    name, entry.rows(c), entry.columns(c),
+                    [&](std::size_t first, matrix<float>& chunk) { rows(entry, layer, first, chunk); }, pack);
+            }
         });
     writer.commit();
     return stream.statistics();

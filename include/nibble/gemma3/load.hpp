@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace nibble::gemma3 {
@@ -35,7 +34,8 @@ namespace detail {
                 std::to_string(row) + "; the file is damaged or the training diverged");
 }
 
-/// Throws nibble::error if rows [begin, end) have a float value, a scale or an offset that is not finite.
+/// Throws nibble::error if rows [begin, end) have a float value, a scale or an offset that is not finite, or a negative
+/// scale where the file's format has none.
 template <class T>
 void require_finite(stored_tensor const& t, dense_view<T> const& view, std::size_t begin, std::size_t end) {
     for (std::size_t row = begin; row < end; ++row) {
@@ -49,12 +49,14 @@ void require_finite(stored_tensor const& t, dense_view<T> const& view, std::size
 
 template <packed_matrix M>
 void require_finite(stored_tensor const& t, M const& view, std::size_t begin, std::size_t end) {
+    constexpr bool has_sign = !requires { M::block::has_unsigned_scales; };
     for (std::size_t row = begin; row < end; ++row) {
         for (std::size_t g = 0; g < view.groups(); ++g) {
-            if (auto const scale = static_cast<float>(view.scale(row, g)); !std::isfinite(scale)) {
+            auto const scale = static_cast<float>(view.scale(row, g));
+            if (!std::isfinite(scale) || (!has_sign && std::signbit(scale))) {
                 refuse_value(t, row, "scale", scale);
             }
-            if constexpr (std::is_same_v<typename M::storage::symmetry, asymmetric_offset>) {
+            if constexpr (M::storage::has_offset) {
                 if (auto const offset = static_cast<float>(view.zero(row, g)); !std::isfinite(offset)) {
                     refuse_value(t, row, "offset", offset);
                 }
@@ -78,7 +80,8 @@ void for_pieces(cpu where, stored_tensor const& t, F&& f) {
 
 }  // namespace detail
 
-/// Throws nibble::error if a tensor of the checkpoint has a float value, a scale or an offset that is not finite.
+/// Throws nibble::error if a tensor of the checkpoint has a float value, a scale or an offset that is not finite, or
+/// a negative scale where the file's format has none.
 template <class List = known_storages>
 void require_finite(cpu where, checkpoint const& file) {
     auto const check = [&](stored_tensor const& t) {

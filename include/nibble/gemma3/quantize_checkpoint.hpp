@@ -58,19 +58,17 @@ private:
     std::map<std::string, stored_tensor const*> tensors_;
 };
 
-}  // namespace detail
-
-/// Writes the model of a checkpoint under a recipe, as write_gguf does, row by row: neither model lies in memory. A
-/// head of its own stays one. Of a GGUF file the name and the chat template are kept, unless the options have others.
-/// `List` names the storages that its matrices may have. Throws nibble::error where no tokenizer lies beside the
-/// checkpoint.
-template <auto Recipe, class List = known_storages>
-export_statistics quantize_checkpoint(cpu where, checkpoint const& source, std::filesystem::path const& path,
-                                      export_options options = {}) {
+inline void require_words(checkpoint const& source) {
     if (source.words() == nullptr) {
         throw error("The checkpoint has no tokenizer, which a GGUF file needs; put tokenizer.model or tokenizer.json " +
                     std::string("beside it."));
     }
+}
+
+/// write_gguf of what `rows` makes of a checkpoint, with what the options leave out taken from the source.
+template <auto Recipe, class Rows>
+export_statistics write_checkpoint(cpu where, checkpoint const& source, std::filesystem::path const& path, Rows&& rows,
+                                   export_options options) {
     std::vector<gguf_value> pairs(options.pairs.begin(), options.pairs.end());
     if (source.gguf() != nullptr) {
         auto const keep = [&](std::string_view key) {
@@ -86,8 +84,20 @@ export_statistics quantize_checkpoint(cpu where, checkpoint const& source, std::
     }
     options.pairs = pairs;
     options.untied_head = source.head() != nullptr;
-    return write_gguf<Recipe>(where, path, source.config(), *source.words(), detail::checkpoint_rows<List>(source),
-                              options);
+    return write_gguf<Recipe>(where, path, source.config(), *source.words(), rows, options);
+}
+
+}  // namespace detail
+
+/// Writes the model of a checkpoint under a recipe, as write_gguf does, row by row: neither model lies in memory. A
+/// head of its own stays one. Of a GGUF file the name and the chat template are kept, unless the options have others.
+/// `List` names the storages that its matrices may have. Throws nibble::error where no tokenizer lies beside the
+/// checkpoint.
+template <auto Recipe, class List = known_storages>
+export_statistics quantize_checkpoint(cpu where, checkpoint const& source, std::filesystem::path const& path,
+                                      export_options const& options = {}) {
+    detail::require_words(source);
+    return detail::write_checkpoint<Recipe>(where, source, path, detail::checkpoint_rows<List>(source), options);
 }
 
 }  // namespace nibble::gemma3
