@@ -24,7 +24,14 @@ set(tested_elsewhere
   tensor/line_allocator.hpp tensor/packed_matrix.hpp tensor/packed_view.hpp  # cpu_panel.cpp, packed_tensor.cpp, repack.cpp
   nn/embedding.hpp    # tests/nn/linear.cpp
   gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
-  io/ggml_q6_k.hpp    # tests/io/ggml_blocks.cpp
+  io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
+  io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp
+  tensor/factor_order.hpp tensor/panel_factors.hpp  # packed_tensor.cpp and repack.cpp, over every scale type
+  scheme/scale_type.hpp scheme/value_rule.hpp       # compose.cpp, storage.cpp; tests/quantize/quantize.cpp
+  quantize/fit.hpp quantize/fit_super_block.hpp quantize/store_scale.hpp quantize/encode.hpp  # tests/quantize/group.cpp and quantize.cpp
+  quantize/law.hpp quantize/law_cases.hpp quantize/law_claims.hpp quantize/exactness.hpp  # tests/quantize/laws.cpp
+  scheme/parameter_rule.hpp scheme/foreign/arithmetic.hpp  # tests/scheme/foreign/*.cpp
+  scheme/rules/ggml_k.hpp                           # tests/quantize/ggml_k_golden.cpp, against its bytes
   tensor/planes.hpp   # the plan of tensor/cpu_panel.hpp, whose test takes every bit width
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
   # The verbs of nn/cpu/kernels.inl: tests/nn/cpu/kernels.cpp and every layer's test compare the sets.
