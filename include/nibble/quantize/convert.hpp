@@ -21,7 +21,7 @@ struct allow_loss {};
 
 /// What A has written, under B: the codes and scales that B gives the values of w.
 ///   result  values are those of w, bit for bit, where preserves<A, B>
-///   error   throws as quantize<B> does
+///   error   throws as `quantize<B>` does
 /// Schemes of one storage need no conversion: their packed tensors are of one type.
 template <quantization_scheme A, quantization_scheme B, packed_matrix M>
 packed_tensor<storage_of<B>> convert(cpu backend, M const& w, allow_loss) {

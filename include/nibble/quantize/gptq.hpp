@@ -149,7 +149,7 @@ private:
     std::vector<float> values_;
 };
 
-/// The parameters that quantize<S> gives the groups of w: [rows, groups].
+/// The parameters that `quantize<S>` gives the groups of w: [rows, groups].
 template <quantization_scheme S>
 matrix<group_parameters<S>> parameters_of(cpu where, matrix_view<float const> w) {
     matrix<group_parameters<S>> given(w.rows(), packed_layout<storage_of<S>>{w.rows(), w.columns()}.groups());
@@ -166,10 +166,10 @@ matrix<group_parameters<S>> parameters_of(cpu where, matrix_view<float const> w)
 /// it, costs least in Σ_t (x_t · (q − w))², x_t being the inputs whose moments the feedback is of.
 ///   shape   w [n, k]; feedback of k columns
 ///   scales  by the scheme's own rule: of a group that shares its scale with no other, from its values as they are when
-///           its first column comes, if columns come from left to right; else from w, as quantize<S> has them
+///           its first column comes, if columns come from left to right; else from w, as `quantize<S>` has them
 ///   result  the same bits for any number of threads; a row's do not depend on other rows, unless they
 ///           share a scale; a compiler that fuses multiply and add in f64 may move a code. Where
-///           inputs are uncorrelated, that of quantize<S>
+///           inputs are uncorrelated, that of `quantize<S>`
 ///   error   where no code clips, tr(D) / tr(H) of what the nearest codes cost, on average: D is diagonal, U unit upper
 ///           triangular in H = U D Uᵀ
 ///   cost    n · k² / 2 multiply-adds

@@ -533,7 +533,7 @@ inline constexpr bool has_plain_rule = value_rule<typename S::scale_rule, S> ||
 
 }  // namespace detail
 
-/// Whether recover<S> knows the grids of a scheme.
+/// Whether `recover<S>` knows the grids of a scheme.
 template <quantization_scheme S>
 inline constexpr bool is_recoverable = detail::has_integers<S> && detail::is_plain_scale<typename S::scale_type> &&
                                        detail::has_whole_rows<S> && !rounds_at_random<S> && detail::has_plain_rule<S>;

@@ -17,7 +17,7 @@ namespace nibble {
 /// bits is a format. `word` is where scheme_info keeps the policy's name.
 namespace axis {
 
-/// What the codes are: bits<N>, ternary, e2m1, e4m3, e5m2, codebook<Table>.
+/// What the codes are: bits<N>, ternary, e2m1, e4m3, e5m2, `codebook<Table>`.
 struct format {
     static constexpr auto word = &scheme_info::format;
 };
