@@ -339,8 +339,8 @@ void add_tensors(gguf_writer& writer, configuration const& c, bool untied_head =
 /// Writes a model as a GGUF file, which appears whole and with a checksum inside, or not at all.
 ///   rows    rows(entry, layer, first row, matrix<float>& chunk) fills the chunk, whose size says how many rows from
 ///           `first row` on; for a norm the one row of factors 1 + w. Called by several threads of `where` at a time.
-///           Of a matrix of scheme S, rows.`pack<S>`(entry, layer, chunk, quantize_statistics&) gives the codes of a
-///           chunk, or rows.`packed<S>`(entry, layer, quantize_statistics&), called once, those of the matrix, where
+///           Of a matrix of scheme S, `rows.pack<S>`(entry, layer, chunk, quantize_statistics&) gives the codes of a
+///           chunk, or `rows.packed<S>`(entry, layer, quantize_statistics&), called once, those of the matrix, where
 ///           there is such a function; else `quantize<S>` does
 ///   memory  some MiB; for a scheme that ggml does not name also the packed bytes of one matrix
 ///   result  the same bytes for any number of threads
