@@ -4,6 +4,7 @@
 #include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/multiply.hpp>
 #include <nibble/quantize/group.hpp>
+#include <nibble/scheme/code_index.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -17,16 +18,6 @@
 namespace nibble {
 
 namespace detail {
-
-/// (x − origin) / s by the scheme's division, without an infinite difference on the way.
-template <quantization_scheme S>
-constexpr float quotient(float x, float origin, float s) {
-    float const difference = x - origin;
-    if ((bits_of(difference) & 0x7fffffffu) == 0x7f800000u) {
-        return S::division::apply(x, s) - S::division::apply(origin, s);
-    }
-    return S::division::apply(difference, s);
-}
 
 /// Whether values are multiplied with the step instead of divided by it.
 template <quantization_scheme S>
@@ -42,19 +33,6 @@ constexpr float zero_code(group_parameters<S> const& p) {
     } else {
         return 0.0f;
     }
-}
-
-/// The index of a quotient that its rounding gives, not yet clamped.
-template <quantization_scheme S, class... Random>
-constexpr float index_of(float quotient, float zero, Random... random) {
-    return S::zero_order::template index<typename S::rounding>(S::grid::position(quotient), zero, random...);
-}
-
-/// The index nearest to `index` that is in use.
-template <quantization_scheme S>
-constexpr float clamp_index(float index) {
-    index = index > static_cast<float>(S::qmin) ? index : static_cast<float>(S::qmin);
-    return index < static_cast<float>(S::qmax) ? index : static_cast<float>(S::qmax);
 }
 
 /// Calls f with the function x -> (x − origin) / step, the same bits as `quotient`, with what the group shares

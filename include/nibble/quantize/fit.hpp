@@ -3,6 +3,7 @@
 
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/store_scale.hpp>
+#include <nibble/scheme/code_index.hpp>
 #include <nibble/scheme/parameter_rule.hpp>
 #include <nibble/scheme/value_rule.hpp>
 
@@ -35,13 +36,6 @@ constexpr void require_finite_codes(group_parameters<S> const& p, float scale) {
         !std::isfinite(St::decode(S::grid::code(S::qmax), p.scale, p.zero))) {
         refuse_range<typename S::scale_type>("scale", scale);
     }
-}
-
-/// z = the code nearest to that of real zero, the value of code 0 being `origin`.
-template <quantization_scheme S>
-constexpr std::uint8_t zero_point(float origin, float step) {
-    float const z = round_to_nearest_even::round(S::division::apply(-origin, step));
-    return static_cast<std::uint8_t>(std::fmin(std::fmax(z, 0.0f), static_cast<float>(S::qmax)));
 }
 
 /// Stores the scale s of a group, which is not that of one value, and what codes divide by.

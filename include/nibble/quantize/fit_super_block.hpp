@@ -63,12 +63,6 @@ constexpr typename S::scale_type::super_type super_of(float most) {
     }
 }
 
-/// The value of largest magnitude, the first of several.
-constexpr float extreme_of(std::span<float const> values) {
-    return *std::max_element(values.begin(), values.end(),
-                             [](float a, float b) { return std::fabs(a) < std::fabs(b); });
-}
-
 /// The scales of a super-block from the wanted ones.
 template <quantization_scheme S>
 constexpr void store_scales(std::span<float const> wanted, std::span<group_parameters<S>> to,

@@ -15,7 +15,6 @@ namespace nibble {
 
 namespace detail {
 
-constexpr float size_of(float x) { return x < 0 ? -x : x; }
 constexpr bool is_power_of_two(float x) { return x != 0.0f && (bits_of(x) & 0x7fffffu) == 0u; }
 
 template <quantization_scheme S>
@@ -61,7 +60,7 @@ inline constexpr float anchor = [] {
 /// bear it. A stored scale among the subnormals of its type is off by more.
 template <quantization_scheme S>
 inline constexpr bool reaches_anchor = [] {
-    float const a = size_of(anchor<S>);
+    float const a = magnitude(anchor<S>);
     bool const sees_sign = std::same_as<typename S::scale_rule, signed_extreme>;
     bool const from_stored = std::same_as<typename S::codes_from, codes_from_stored>;
     if (a == 0.0f || !rounds_to_nearest<typename S::rounding> ||
@@ -71,7 +70,7 @@ inline constexpr bool reaches_anchor = [] {
     }
     float const half_unit = from_stored ? float_of(static_cast<unsigned>(127 - scale_bits<S>) << 23) : 0.0f;
     for (int i = S::qmin; i <= S::qmax; ++i) {
-        float const gap = size_of(size_of(level_of<S>(i)) - a);
+        float const gap = magnitude(magnitude(level_of<S>(i)) - a);
         if (gap != 0.0f && a * (half_unit + 0x1p-21f) >= gap / 2) {
             return false;
         }
@@ -96,8 +95,8 @@ constexpr bool recognizes_levels(bool exactly) {
         } else {
             fixed = S::rounding::round(index) == index;
         }
-        bool const apart = i == S::qmax ||
-                           (level_of<S>(i + 1) - level) / 2 > 0x1p-21f * (size_of(level) + size_of(level_of<S>(i + 1)));
+        bool const apart = i == S::qmax || (level_of<S>(i + 1) - level) / 2 >
+                                               0x1p-21f * (magnitude(level) + magnitude(level_of<S>(i + 1)));
         if (S::grid::position(level) != index || !fixed ||
             !(exactly || (rounds_to_nearest<typename S::rounding> && apart))) {
             return false;
@@ -110,14 +109,14 @@ constexpr bool recognizes_levels(bool exactly) {
 template <quantization_scheme A, quantization_scheme B>
 constexpr float scale_ratio(float level) {
     if constexpr (has_power_scales<B>) {
-        return has_power_scales<A> ? B::scale_rule::scale({-size_of(level), size_of(level), level}, B::low, B::high)
+        return has_power_scales<A> ? B::scale_rule::scale({-magnitude(level), magnitude(level), level}, B::low, B::high)
                                    : 0.0f;
     } else if constexpr (anchor<B> == 0.0f) {
         return 0.0f;
     } else if constexpr (std::same_as<typename B::scale_rule, signed_extreme>) {
         return level / anchor<B>;
     } else {
-        return size_of(level) / anchor<B>;
+        return magnitude(level) / anchor<B>;
     }
 }
 
@@ -133,7 +132,7 @@ constexpr bool keeps_group(float level) {
     }
     for (int i = A::qmin; i <= A::qmax; ++i) {
         float const other = level_of<A>(i);
-        if (size_of(other) <= size_of(level) && !has_level<B>(other / ratio)) {
+        if (magnitude(other) <= magnitude(level) && !has_level<B>(other / ratio)) {
             return false;
         }
     }
@@ -150,7 +149,8 @@ template <quantization_scheme A, quantization_scheme B>
 constexpr bool may_be_extreme(float level) {
     if constexpr (A::storage::rows == B::storage::rows && A::storage::group == B::storage::group && reaches_anchor<A>) {
         bool const sees_sign = std::same_as<typename A::scale_rule, signed_extreme>;
-        return size_of(level) == size_of(anchor<A>) && (!sees_sign || level == anchor<A> || has_level<A>(-anchor<A>));
+        return magnitude(level) == magnitude(anchor<A>) &&
+               (!sees_sign || level == anchor<A> || has_level<A>(-anchor<A>));
     }
     return level != 0.0f;
 }

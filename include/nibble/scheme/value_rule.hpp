@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/float_bits.hpp>
+
 #include <concepts>
 #include <span>
 
@@ -24,5 +26,18 @@ template <class R, class S>
 concept value_rule = requires(group_values values) {
     { R::template fit<S>(values) } -> std::same_as<group_fit>;
 };
+
+namespace detail {
+
+/// The value of largest magnitude, the first of several; 0 of none.
+constexpr float extreme_of(std::span<float const> values) {
+    float extreme = 0;
+    for (float const v : values) {
+        extreme = magnitude(v) > magnitude(extreme) ? v : extreme;
+    }
+    return extreme;
+}
+
+}  // namespace detail
 
 }  // namespace nibble

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <nibble/numeric/fma.hpp>
+#include <nibble/scheme/code_index.hpp>
 #include <nibble/scheme/codebook.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/scheme/float_format.hpp>
+#include <nibble/scheme/rules/ggml_k.hpp>  // least_of_ggml
 #include <nibble/scheme/value_rule.hpp>
 
 #include <cstdint>
@@ -77,11 +79,8 @@ struct search_around_extreme {
 
     template <class S>
     static constexpr group_fit fit(group_values group) {
-        float extreme = 0;
-        for (float const x : group.values) {
-            extreme = detail::magnitude(x) > detail::magnitude(extreme) ? x : extreme;
-        }
-        if (detail::magnitude(extreme) < 1e-15f) {
+        float const extreme = detail::extreme_of(group.values);
+        if (detail::magnitude(extreme) < detail::least_of_ggml) {
             return {};
         }
         sums found = sums_of<S>(group, 1.0f / (-extreme / S::low));
@@ -107,10 +106,8 @@ private:
     static constexpr sums sums_of(group_values group, float factor) {
         sums result;
         for (float const x : group.values) {
-            float const index = S::rounding::round(S::grid::position(multiply(factor, x)));
-            float const below = index < static_cast<float>(S::qmax) ? index : static_cast<float>(S::qmax);
-            float const clamped = below > static_cast<float>(S::qmin) ? below : static_cast<float>(S::qmin);
-            float const level = S::grid::level(S::grid::code(static_cast<int>(clamped)));
+            float const index = detail::clamp_index<S>(detail::index_of<S>(multiply(factor, x), 0.0f));
+            float const level = S::grid::level(S::grid::code(static_cast<int>(index)));
             float const weighted = multiply(multiply(x, x), level);
             result.lx += multiply(weighted, x);
             result.ll += multiply(weighted, level);

@@ -31,15 +31,6 @@ inline float nearest_within(float x, float low, float high) {
     return r < low ? low : r > high ? high : r;
 }
 
-/// The first value of largest magnitude.
-inline float first_extreme(std::span<float const> x) {
-    float extreme = 0;
-    for (float const v : x) {
-        extreme = magnitude(v) > magnitude(extreme) ? v : extreme;
-    }
-    return extreme;
-}
-
 /// Below it, ggml takes a group for zeros.
 inline constexpr float least_of_ggml = 1e-15f;
 
@@ -50,7 +41,7 @@ void store_signed_scales(std::span<float const> wanted, std::span<T> to, float l
     using fine = typename T::fine_type;
     using super = typename T::super_type;
     constexpr auto low = static_cast<float>(fine::lowest);
-    float const extreme = first_extreme(wanted);
+    float const extreme = extreme_of(wanted);
     if (detail::magnitude(extreme) < least) {
         for (T& scale : to) {
             scale = zero;
@@ -219,7 +210,7 @@ struct ggml_coordinate_descent {
         std::span<float const> const x = group.values;
         constexpr auto low = static_cast<float>(S::qmin);
         constexpr auto high = static_cast<float>(S::qmax);
-        float const extreme = detail::first_extreme(x);
+        float const extreme = detail::extreme_of(x);
         if (detail::magnitude(extreme) < detail::least_of_ggml) {
             return {};
         }
@@ -282,7 +273,7 @@ struct ggml_scale_search {
         std::span<float const> const x = group.values;
         constexpr auto low = static_cast<float>(S::qmin);
         constexpr auto high = static_cast<float>(S::qmax);
-        float const extreme = detail::first_extreme(x);
+        float const extreme = detail::extreme_of(x);
         if (detail::magnitude(extreme) < detail::least_of_ggml) {
             return {};
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/fma.hpp>
 #include <nibble/numeric/rounding.hpp>
 #include <nibble/numeric/stochastic.hpp>
 #include <nibble/scheme/basic_scheme.hpp>
+#include <nibble/scheme/code_index.hpp>
 #include <nibble/scheme/scale.hpp>
 #include <nibble/scheme/value_rule.hpp>
 
@@ -98,19 +98,14 @@ class trial {
 public:
     explicit trial(group_fit fit) : scale_(fit.scale) {
         if constexpr (S::storage::has_zero_point) {
-            float const zero = round_to_nearest_even::round(S::division::apply(-fit.origin, fit.scale));
-            zero_ = zero < 0.0f ? 0.0f : zero > static_cast<float>(S::qmax) ? static_cast<float>(S::qmax) : zero;
+            zero_ = static_cast<float>(zero_point<S>(fit.origin, fit.scale));
         } else if constexpr (S::storage::has_offset) {
             origin_ = fit.origin;
         }
     }
 
     /// The index of x's code.
-    float index(float x) const {
-        float index = S::zero_order::template index<rounding>(S::grid::position(quotient(x)), zero_);
-        index = index > static_cast<float>(S::qmin) ? index : static_cast<float>(S::qmin);
-        return index < static_cast<float>(S::qmax) ? index : static_cast<float>(S::qmax);
-    }
+    float index(float x) const { return clamp_index<S>(index_of<S, rounding>(quotient<S>(x, origin_, scale_), zero_)); }
 
     /// What x's code is worth in units of the scale, counted from `base`.
     double level(float x) const {
@@ -129,14 +124,6 @@ public:
 private:
     using rounding =
         std::conditional_t<random_rounding_mode<typename S::rounding>, round_to_nearest_even, typename S::rounding>;
-
-    float quotient(float x) const {
-        float const difference = x - origin_;
-        if ((bits_of(difference) & 0x7fffffffu) == 0x7f800000u) {
-            return S::division::apply(x, scale_) - S::division::apply(origin_, scale_);
-        }
-        return S::division::apply(difference, scale_);
-    }
 
     float scale_;
     float origin_ = 0;
