@@ -106,6 +106,16 @@ consteval void require_of_mask() {
     }
 }
 
+/// A gradient that a mask lets pass, and that a normaliser weighs where elements share a step.
+template <class Mask, class Normaliser>
+struct masked_gradient : gradient_defaults {
+    template <class S>
+    static consteval void require() {
+        require_of_mask<Mask, S>();
+    }
+    NIBBLE_HD static constexpr float factor(std::size_t count, float high) { return Normaliser::factor(count, high); }
+};
+
 }  // namespace detail
 
 /// ∂ŵ/∂w = [mask]; no parameter is learned.
@@ -134,18 +144,13 @@ struct straight_through : gradient_defaults {
 ///   ∂ŵ/∂s = level − u where the mask passes, else level − z;  times γ of the normaliser, summed over the group
 ///   source  Esser et al., "Learned Step Size Quantization", ICLR 2020
 template <gradient_mask Mask = clip_strict, class Normaliser = normalised_per_step>
-struct learned_step : gradient_defaults {
+struct learned_step : detail::masked_gradient<Mask, Normaliser> {
     struct kind {
         static constexpr char const* name = "lsq";
     };
     static constexpr char const* name = detail::joined_names<kind, Mask, Normaliser>.data();
     static constexpr bool learns_scale = true;
 
-    template <class S>
-    static consteval void require() {
-        detail::require_of_mask<Mask, S>();
-    }
-    NIBBLE_HD static constexpr float factor(std::size_t count, float high) { return Normaliser::factor(count, high); }
     template <class T>
     NIBBLE_HD static constexpr partial_derivatives<T> derivative(quantized_element<T> const& e) {
         bool const passes = Mask::passes(e);
@@ -166,7 +171,7 @@ struct learned_step : gradient_defaults {
 ///   source  Bhalgat et al., "LSQ+: Improving low-bit quantization through learnable offsets and better
 ///           initialization", 2020
 template <gradient_mask Mask = clip_strict, class Normaliser = normalised_per_step>
-struct learned_step_and_offset : gradient_defaults {
+struct learned_step_and_offset : detail::masked_gradient<Mask, Normaliser> {
     struct kind {
         static constexpr char const* name = "lsq_plus";
     };
@@ -181,14 +186,13 @@ struct learned_step_and_offset : gradient_defaults {
             "nibble: learned_step_and_offset learns a zero, and a symmetric scheme has none; use learned_step");
         detail::require_of_mask<Mask, S>();
     }
-    NIBBLE_HD static constexpr float factor(std::size_t count, float high) { return Normaliser::factor(count, high); }
     template <class T>
     NIBBLE_HD static constexpr partial_derivatives<T> derivative(quantized_element<T> const& e) {
+        auto d = learned_step<Mask, Normaliser>::derivative(e);
         bool const passes = Mask::passes(e);
-        return {.input = passes ? T{1} : T{0},
-                .scale = passes ? e.residual : e.level - e.parameters.zero_point,
-                .zero_point = passes ? T{0} : -e.parameters.scale,
-                .offset = passes ? T{0} : T{1}};
+        d.zero_point = passes ? T{0} : -e.parameters.scale;
+        d.offset = passes ? T{0} : T{1};
+        return d;
     }
     template <class T>
     NIBBLE_HD static constexpr T surrogate(quantized_element<T> const& e, partial_derivatives<T> const& move) {
@@ -237,7 +241,7 @@ struct pact : gradient_defaults {
 ///   ∂ŵ/∂s_post = level − z,  ∂ŵ/∂s_pre = −(s_post / s_pre) · (u − z) · [mask],  ∂ŵ/∂w = (s_post / s_pre) · [mask]
 /// Where both scales are equal, the two add up to learned_step's.
 template <gradient_mask Mask = clip_strict, class Normaliser = unnormalised>
-struct dual_scale : gradient_defaults {
+struct dual_scale : detail::masked_gradient<Mask, Normaliser> {
     struct kind {
         static constexpr char const* name = "dual";
     };
@@ -245,11 +249,6 @@ struct dual_scale : gradient_defaults {
     static constexpr bool learns_scale = true;
     static constexpr bool learns_step = true;
 
-    template <class S>
-    static consteval void require() {
-        detail::require_of_mask<Mask, S>();
-    }
-    NIBBLE_HD static constexpr float factor(std::size_t count, float high) { return Normaliser::factor(count, high); }
     template <class T>
     NIBBLE_HD static constexpr partial_derivatives<T> derivative(quantized_element<T> const& e) {
         T const level = e.level - e.parameters.zero_point;
@@ -272,7 +271,7 @@ struct dual_scale : gradient_defaults {
 /// rounded, to a power of two for example, is differentiated as if it were not.
 ///   source  Jain et al., "Trained Quantization Thresholds", MLSys 2020
 template <gradient_mask Mask = clip_strict, class Normaliser = unnormalised>
-struct log2_step : gradient_defaults {
+struct log2_step : detail::masked_gradient<Mask, Normaliser> {
     struct kind {
         static constexpr char const* name = "log2";
     };
@@ -280,11 +279,6 @@ struct log2_step : gradient_defaults {
     static constexpr bool learns_scale = true;
     static constexpr long double ln2 = 0.693147180559945309417232121458176568L;
 
-    template <class S>
-    static consteval void require() {
-        detail::require_of_mask<Mask, S>();
-    }
-    NIBBLE_HD static constexpr float factor(std::size_t count, float high) { return Normaliser::factor(count, high); }
     template <class T>
     NIBBLE_HD static constexpr T scale_unit(quantized_element<T> const& /*e*/) {
         return T{1};

@@ -167,6 +167,7 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
 
 #define NIBBLE_TILE_INLINE [[gnu::always_inline]] inline
 #include <nibble/gemm/cpu/mainloop.inl>
+#include <nibble/gemm/cpu/quantize_segment.inl>
 #undef NIBBLE_TILE_INLINE
 
 }  // namespace nibble::avx512_set

@@ -221,6 +221,7 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
 
 #define NIBBLE_TILE_INLINE inline
 #include <nibble/gemm/cpu/mainloop.inl>
+#include <nibble/gemm/cpu/quantize_segment.inl>
 #undef NIBBLE_TILE_INLINE
 
 }  // namespace nibble::scalar_set
