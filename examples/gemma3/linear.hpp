@@ -2,56 +2,34 @@
 #pragma once
 
 #include <nibble/nn/linear.hpp>
+#include <nibble/tensor/any_weight.hpp>
 
-namespace program {
+#include <variant>
 
-template <class Scheme>
-using panels = nibble::cpu_panel_weights<nibble::storage_of<Scheme>>;
+// The product of a storage, an explicit instantiation or with `extern` before it the declaration of one.
+#define NIBBLE_PROGRAM_LINEAR(Scheme)                                                                                  \
+    template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,               \
+                                 nibble::cpu_panel_weights<nibble::storage_of<Scheme>> const&,                         \
+                                 nibble::matrix_view<float>, nibble::identity)
 
-}  // namespace program
-
-// The products of each of nibble::known_storages are compiled once, in linear_*.cpp.
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q4_0> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q4_1> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q5_0> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q5_1> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q8_0> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::iq4_nl> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::mxfp4> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q2_k> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q3_k> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q4_k> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q5_k> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::q6_k> const&, nibble::matrix_view<float>, nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::tq2_0> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::nvfp4_block> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::int3_g64> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::int4_g32> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::int4_g128> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
-extern template void nibble::linear(nibble::cpu, nibble::activation_kind, nibble::matrix_view<float const>,
-                                    program::panels<nibble::int8_channel> const&, nibble::matrix_view<float>,
-                                    nibble::identity);
+// Each of nibble::known_storages is compiled once, in linear_*.cpp.
+extern NIBBLE_PROGRAM_LINEAR(nibble::q4_0);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q4_1);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q5_0);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q5_1);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q8_0);
+extern NIBBLE_PROGRAM_LINEAR(nibble::iq4_nl);
+extern NIBBLE_PROGRAM_LINEAR(nibble::mxfp4);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q2_k);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q3_k);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q4_k);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q5_k);
+extern NIBBLE_PROGRAM_LINEAR(nibble::q6_k);
+extern NIBBLE_PROGRAM_LINEAR(nibble::tq2_0);
+extern NIBBLE_PROGRAM_LINEAR(nibble::nvfp4_block);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int3_g64);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int4_g32);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int4_g128);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int8_channel);
+static_assert(std::variant_size_v<nibble::any_weight> == 3 + 18,
+              "a storage joined or left known_storages: so must its line above");

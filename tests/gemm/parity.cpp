@@ -9,6 +9,7 @@
 #include <catch2/catch_template_test_macros.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -27,6 +28,8 @@ struct counts {
     std::uint64_t quantized = 0;  ///< a value, by fake_quantize and by the packed tensor
     std::uint64_t refused = 0;    ///< values whose scale quantize says is beyond its type
 };
+
+bool same_bits(float a, float b) { return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); }
 
 /// Codes that quantizers write, and those that only files have; of a float format, the finite ones.
 template <class St>
@@ -98,7 +101,8 @@ counts check_parity(std::size_t first, std::size_t stride) {
             bool same = read == row_codes;
             for (std::size_t c = 0; c < k; ++c) {
                 std::size_t const g = packed.group_of(c);
-                same = same && values(row, c) == St::decode(row_codes[c], packed.scale(row, g), packed.zero(row, g));
+                float const value = St::decode(row_codes[c], packed.scale(row, g), packed.zero(row, g));
+                same = same && same_bits(values(row, c), value);
             }
             if (!same) {
                 FAIL("row " << row << " is not unpacked as it was packed");
@@ -113,7 +117,7 @@ counts check_parity(std::size_t first, std::size_t stride) {
             auto const y = gemm(cpu{}, unit, panels, identity{}, set);
             for (std::size_t c = 0; c < k; ++c) {
                 for (std::size_t row = 0; row < used; ++row) {
-                    if (y(c, row) != some(row, c)) {
+                    if (!same_bits(y(c, row), some(row, c))) {
                         FAIL("kernel " << static_cast<int>(set) << " decodes [" << row << ", " << c << "] as "
                                        << y(c, row) << " instead of " << some(row, c));
                     }

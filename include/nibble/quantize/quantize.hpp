@@ -228,12 +228,13 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
         std::vector<std::uint8_t> codes(width);
         std::vector<std::uint32_t> random(rounds_at_random<S> ? width : 0);
         std::vector<float> replacement(options.replace_nonfinite ? width : 0);
+        std::size_t replaced_here = 0;
         auto const encode_group = [&](std::size_t row, std::size_t first, std::size_t count,
                                       group_parameters<S> const& p) {
             std::span<float const> values = x.row(row).subspan(first, count);
             if (options.replace_nonfinite) {
                 for (std::size_t i = 0; i < count; ++i) {
-                    replaced += std::isfinite(values[i]) ? 0u : 1u;
+                    replaced_here += std::isfinite(values[i]) ? 0u : 1u;
                     replacement[i] = std::isnan(values[i]) ? 0.0f : values[i];
                 }
                 values = std::span(replacement).first(count);
@@ -270,6 +271,7 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
                 }
             }
         }
+        replaced += replaced_here;
     });
     if (options.statistics != nullptr) {
         *options.statistics = {.replaced_values = replaced};
