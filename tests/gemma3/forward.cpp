@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine.hpp"
+#include "greedy.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -26,19 +26,6 @@ std::vector<float> floats_of(std::string const& path) {
 gemma3::model<> golden_loaded(golden_model const& golden, scratch_folder const& folder) {
     golden.write(folder.path);
     return gemma3::load(folder.path);
-}
-
-std::vector<std::uint32_t> greedy(gemma3::model<> const& m, std::span<std::uint32_t const> prompt, std::size_t count) {
-    gemma3::kv_cache cache(m.config, prompt.size() + count, 32);
-    matrix<float> logits(1, m.config.vocabulary);
-    gemma3::forward(cpu{}, m, cache, prompt, logits);
-    std::vector<std::uint32_t> ids;
-    while (ids.size() < count) {
-        auto const row = logits.row(0);
-        ids.push_back(static_cast<std::uint32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-        gemma3::forward(cpu{}, m, cache, std::span(&ids.back(), 1), logits);
-    }
-    return ids;
 }
 
 bool same_bits(matrix<float> const& a, matrix<float> const& b) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine.hpp"
+#include "greedy.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -44,19 +44,6 @@ std::vector<std::uint32_t> golden_ids(char const* suffix) {
     std::string const text = text_of(golden + suffix);
     std::istringstream stream(text.substr(0, text.find('\n')));
     return {std::istream_iterator<std::uint32_t>(stream), {}};
-}
-
-std::vector<std::uint32_t> greedy(gemma3::model<> const& m, std::span<std::uint32_t const> prompt, std::size_t count) {
-    gemma3::kv_cache cache(m.config, prompt.size() + count, 32);
-    matrix<float> logits(1, m.config.vocabulary);
-    gemma3::forward(cpu{}, m, cache, prompt, logits);
-    std::vector<std::uint32_t> ids;
-    while (ids.size() < count) {
-        auto const row = logits.row(0);
-        ids.push_back(static_cast<std::uint32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-        gemma3::forward(cpu{}, m, cache, std::span(&ids.back(), 1), logits);
-    }
-    return ids;
 }
 
 /// The golden file with the bytes of a tensor changed by mend(bytes).

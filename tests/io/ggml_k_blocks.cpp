@@ -7,7 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <random>
+#include <io/blocks.hpp>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -17,20 +17,7 @@ using namespace nibble;
 namespace {
 
 template <class Block>
-using block_bytes = std::array<std::byte, Block::bytes>;
-
-template <class Block>
 concept with_offsets = requires(std::byte const* b) { Block::super_offset(b); };
-
-template <class Block>
-block_bytes<Block> random_block(unsigned seed) {
-    std::mt19937 random(seed);
-    block_bytes<Block> block;
-    for (std::byte& b : block) {
-        b = static_cast<std::byte>(random() & 255u);
-    }
-    return block;
-}
 
 template <class Block>
 void copy_scales(std::byte const* from, std::byte* to) {
@@ -44,13 +31,6 @@ void copy_scales(std::byte const* from, std::byte* to) {
     if constexpr (with_offsets<Block>) {
         Block::set_super_offset(to, Block::super_offset(from));
     }
-}
-
-template <class Block>
-void copy_codes(std::byte const* from, std::byte* to) {
-    std::array<std::uint8_t, Block::count> codes;
-    Block::codes(from, codes);
-    Block::set_codes(to, codes);
 }
 
 /// Bytes of a block of zeros after `set`, those that are not zero as (index, value).

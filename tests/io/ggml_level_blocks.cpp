@@ -7,7 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <random>
+#include <io/blocks.hpp>
 #include <tuple>
 
 using namespace nibble;
@@ -15,30 +15,10 @@ using namespace nibble;
 namespace {
 
 template <class Block>
-using block_bytes = std::array<std::byte, Block::bytes>;
-
-template <class Block>
-block_bytes<Block> random_block(unsigned seed) {
-    std::mt19937 random(seed);
-    block_bytes<Block> block;
-    for (std::byte& b : block) {
-        b = static_cast<std::byte>(random() & 255u);
-    }
-    return block;
-}
-
-template <class Block>
 void copy_scales(std::byte const* from, std::byte* to) {
     for (std::size_t g = 0; g < Block::groups; ++g) {
         Block::set_scale(to, g, Block::scale(from, g));
     }
-}
-
-template <class Block>
-void copy_codes(std::byte const* from, std::byte* to) {
-    std::array<std::uint8_t, Block::count> codes;
-    Block::codes(from, codes);
-    Block::set_codes(to, codes);
 }
 
 /// A block of zeros with code `code` at element e.
