@@ -30,6 +30,7 @@ set(tested_elsewhere
   scheme/scale_type.hpp scheme/value_rule.hpp       # compose.cpp, storage.cpp; tests/quantize/quantize.cpp
   quantize/fit.hpp quantize/fit_super_block.hpp quantize/store_scale.hpp quantize/encode.hpp  # tests/quantize/group.cpp and quantize.cpp
   quantize/law.hpp quantize/law_cases.hpp quantize/law_claims.hpp quantize/exactness.hpp  # tests/quantize/laws.cpp
+  quantize/options.hpp quantize/finite.hpp quantize/fit_block.hpp quantize/for_each_group.hpp  # tests/quantize/quantize.cpp
   quantize/grid_search.hpp  # tests/quantize/recover.cpp
   scheme/code_index.hpp  # tests/scheme/rules/*.cpp, tests/quantize/quantize.cpp
   scheme/parameter_rule.hpp scheme/foreign/arithmetic.hpp  # tests/scheme/foreign/*.cpp

@@ -186,7 +186,7 @@ packed_tensor<storage_of<S>> gptq(cpu where, matrix_view<float const> w, feedbac
                     std::to_string(f.columns()) + "; gather the moments of the inputs of this layer.");
     }
     detail::subnormals_count const mode;
-    detail::require_finite(w);
+    detail::require_finite(w, "gptq");
     packed_tensor<storage_of<S>> packed(w.rows(), w.columns());
     std::atomic<std::size_t> underflowed{0};
     if (w.rows() != 0 && w.columns() != 0) {

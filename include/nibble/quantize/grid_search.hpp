@@ -5,8 +5,8 @@
 #include <nibble/numeric/rounding.hpp>
 #include <nibble/quantize/encode.hpp>
 #include <nibble/quantize/fit.hpp>
+#include <nibble/quantize/fit_block.hpp>
 #include <nibble/quantize/group.hpp>
-#include <nibble/quantize/quantize.hpp>  // fit_block
 #include <nibble/scheme/compose.hpp>
 
 #include <algorithm>

@@ -61,7 +61,7 @@ template <quantization_scheme S, class D>
 recovered<S> recover(cpu backend, matrix_view<float const> x, recover_options const& options) {
     constexpr bool is_per_tensor = std::same_as<typename S::granularity, per_tensor>;
     subnormals_count const mode;
-    require_finite(x);
+    require_finite(x, "recover");
     recovered<S> result{{x.rows(), x.columns()}, {}};
     auto& packed = result.tensor;
     auto const scales = packed_layout<storage_of<S>>{x.rows(), x.columns()}.scales();

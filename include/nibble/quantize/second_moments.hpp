@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nibble/numeric/error.hpp>
+#include <nibble/quantize/finite.hpp>
 #include <nibble/quantize/tile_product.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -34,7 +35,7 @@ public:
             throw error("second_moments of " + std::to_string(columns()) + " columns got activations of " +
                         std::to_string(x.columns()) + "; give it the inputs of one layer.");
         }
-        require_finite(x);
+        detail::require_finite(x, "second_moments");
         constexpr std::size_t batch = 128;
         constexpr std::size_t tile = detail::tile;
         std::size_t const tiles = (columns() + tile - 1) / tile;
@@ -66,17 +67,6 @@ public:
     double operator()(std::size_t i, std::size_t j) const { return sums_((std::min)(i, j), (std::max)(i, j)); }
 
 private:
-    static void require_finite(matrix_view<float const> x) {
-        auto const* const end = x.data() + x.rows() * x.columns();
-        auto const* const bad = std::find_if(x.data(), end, [](float v) { return !std::isfinite(v); });
-        if (bad != end) {
-            auto const at = static_cast<std::size_t>(bad - x.data());
-            throw error("second_moments needs finite activations, but element [" + std::to_string(at / x.columns()) +
-                        ", " + std::to_string(at % x.columns()) + "] is " + std::to_string(*bad) +
-                        "; look for the layer that made it.");
-        }
-    }
-
     matrix<double> sums_;
     std::size_t tokens_ = 0;
 };

@@ -117,4 +117,8 @@ concept quantization_scheme = detail::is_basic_scheme<S>;
 template <quantization_scheme S>
 using storage_of = typename S::storage;
 
+/// Whether the codes of a scheme depend on a random_key beside the values.
+template <quantization_scheme S>
+inline constexpr bool rounds_at_random = random_rounding_mode<typename S::rounding>;
+
 }  // namespace nibble
