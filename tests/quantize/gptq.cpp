@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/quantize/gptq.hpp>
 #include <nibble/scheme/name.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -170,9 +171,6 @@ packed_tensor<storage_of<S>> reference(matrix<float> const& w, second_moments co
 }
 
 template <class S>
-constexpr bool is_random = rounds_at_random<S>;
-
-template <class S>
 constexpr std::size_t columns_of = std::same_as<typename S::tail, reject_tail> ? whole_blocks<storage_of<S>>(96) : 150;
 
 template <class S>
@@ -180,81 +178,72 @@ constexpr bool shares_scales = storage_of<S>::rows != 1 || has_matrix_scale<type
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("inputs that are not correlated give the bits of quantize", "[quantize]", all_schemes) {
+TEMPLATE_LIST_TEST_CASE("inputs that are not correlated give the bits of quantize", "[quantize]", some_schemes) {
     using S = TestType;
-    if constexpr (!is_random<S>) {
-        std::size_t const k = columns_of<S>;
-        auto w = normal_matrix(37, k, 1);
-        std::fill_n(w.row(3).data(), k, 0.0f);
-        std::fill_n(w.row(4).data(), k, -0.0f);
-        matrix<float> x(k, k);  // XᵀX is diagonal
-        for (std::size_t i = 0; i < k; ++i) {
-            x(i, i) = static_cast<float>(1 + i % 9);
-        }
-        for (bool const ordered : {false, true}) {
-            for (double const damping : {0.0, 0.01}) {
-                CHECK(gptq<S>(cpu{}, w, moments_of(x), {.damping = damping, .order_by_diagonal = ordered}) ==
-                      quantize<S>(cpu{}, w));
-            }
+    std::size_t const k = columns_of<S>;
+    auto w = normal_matrix(37, k, 1);
+    std::fill_n(w.row(3).data(), k, 0.0f);
+    std::fill_n(w.row(4).data(), k, -0.0f);
+    matrix<float> x(k, k);  // XᵀX is diagonal
+    for (std::size_t i = 0; i < k; ++i) {
+        x(i, i) = static_cast<float>(1 + i % 9);
+    }
+    for (bool const ordered : {false, true}) {
+        for (double const damping : {0.0, 0.01}) {
+            CHECK(gptq<S>(cpu{}, w, moments_of(x), {.damping = damping, .order_by_diagonal = ordered}) ==
+                  quantize<S>(cpu{}, w));
         }
     }
 }
 
 TEMPLATE_LIST_TEST_CASE("codes and scales are those of the published loop over an explicit inverse", "[quantize]",
-                        all_schemes) {
+                        some_schemes) {
     using S = TestType;
-    if constexpr (!is_random<S>) {
-        std::size_t const k = columns_of<S>;
-        auto const w = normal_matrix(5, k, 2);
-        auto const h = moments_of(correlated(2 * k, k, 3));
-        for (bool const ordered : {false, true}) {
-            feedback_options const options{.order_by_diagonal = ordered};
-            auto const codes = gptq<S>(cpu{}, w, h, options);
-            CHECK(codes == reference<S>(w, h, options));
-            CHECK(codes != quantize<S>(cpu{}, w));
-        }
+    std::size_t const k = columns_of<S>;
+    auto const w = normal_matrix(5, k, 2);
+    auto const h = moments_of(correlated(2 * k, k, 3));
+    for (bool const ordered : {false, true}) {
+        feedback_options const options{.order_by_diagonal = ordered};
+        auto const codes = gptq<S>(cpu{}, w, h, options);
+        CHECK(codes == reference<S>(w, h, options));
+        CHECK(codes != quantize<S>(cpu{}, w));
     }
 }
 
 TEMPLATE_LIST_TEST_CASE("P19: codes do not depend on the number of threads, nor on the rows beside them", "[quantize]",
-                        all_schemes) {
+                        some_schemes) {
     using S = TestType;
-    if constexpr (!is_random<S>) {
-        std::size_t const k = whole_blocks<storage_of<S>>(192);
-        auto const w = normal_matrix(75, k, 4);
-        auto const h = moments_of(correlated(100, k, 5));
-        auto const alone = gptq<S>(cpu{}, w, h);
-        for (std::size_t const threads : {2u, 5u}) {
-            thread_pool pool(threads);
-            CHECK(gptq<S>(cpu{pool}, w, h) == alone);
-        }
-        if constexpr (!shares_scales<S>) {
-            auto const some = gptq<S>(cpu{}, {w.row(41).data(), 9, k}, h);
-            for (std::size_t row = 0; row < 9; ++row) {
-                for (std::size_t i = 0; i < k; ++i) {
-                    REQUIRE(some.decode(row, i) == alone.decode(41 + row, i));
-                }
+    std::size_t const k = whole_blocks<storage_of<S>>(192);
+    auto const w = normal_matrix(75, k, 4);
+    auto const h = moments_of(correlated(100, k, 5));
+    auto const alone = gptq<S>(cpu{}, w, h);
+    for (std::size_t const threads : {2u, 5u}) {
+        thread_pool pool(threads);
+        CHECK(gptq<S>(cpu{pool}, w, h) == alone);
+    }
+    if constexpr (!shares_scales<S>) {
+        auto const some = gptq<S>(cpu{}, {w.row(41).data(), 9, k}, h);
+        for (std::size_t row = 0; row < 9; ++row) {
+            for (std::size_t i = 0; i < k; ++i) {
+                REQUIRE(some.decode(row, i) == alone.decode(41 + row, i));
             }
         }
     }
 }
 
 TEMPLATE_LIST_TEST_CASE("on correlated inputs the outputs are nearer than those of the nearest codes", "[quantize]",
-                        all_schemes) {
+                        some_schemes) {
     using S = TestType;
-    if constexpr (!is_random<S>) {
-        for (unsigned const seed : {10u, 20u, 30u}) {
-            std::size_t const k = whole_blocks<storage_of<S>>(96);
-            auto const x = correlated(4 * k, k, seed);
-            auto const w = normal_matrix(32, k, seed + 5);
-            double const nearest = output_error(w, quantize<S>(cpu{}, w), x);
-            for (bool const ordered : {false, true}) {
-                double const error =
-                    output_error(w, gptq<S>(cpu{}, w, moments_of(x), {.order_by_diagonal = ordered}), x);
-                UNSCOPED_INFO(name<S> << " seed " << seed << " ordered " << ordered << ": " << error / nearest);
-                // One bit clips so much of what errors have moved that only scales of the weights as given help.
-                CHECK((error < nearest || (S::info.bits == 1 && !ordered)));
-            }
+    for (unsigned const seed : {10u, 20u, 30u}) {
+        std::size_t const k = whole_blocks<storage_of<S>>(96);
+        auto const x = correlated(4 * k, k, seed);
+        auto const w = normal_matrix(32, k, seed + 5);
+        double const nearest = output_error(w, quantize<S>(cpu{}, w), x);
+        for (bool const ordered : {false, true}) {
+            double const error = output_error(w, gptq<S>(cpu{}, w, moments_of(x), {.order_by_diagonal = ordered}), x);
+            UNSCOPED_INFO(name<S> << " seed " << seed << " ordered " << ordered << ": " << error / nearest);
+            // One bit clips so much of what errors have moved that only scales of the weights as given help.
+            CHECK((error < nearest || (S::info.bits == 1 && !ordered)));
         }
     }
 }
