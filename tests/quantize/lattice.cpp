@@ -102,7 +102,7 @@ TEMPLATE_LIST_TEST_CASE("an idempotent scheme reproduces all its levels under ev
     if constexpr (idempotent<S> && S::storage::rows == 1) {
         std::vector<unsigned> codes;
         bool const anchored = detail::reaches_anchor<S>;
-        float const most = anchored ? detail::size_of(detail::anchor<S>) : S::high;
+        float const most = anchored ? detail::magnitude(detail::anchor<S>) : S::high;
         for (int i = S::qmin; i <= S::qmax; ++i) {
             unsigned const code = S::grid::code(i);
             if (std::fabs(S::grid::level(code)) <= most) {
