@@ -20,10 +20,10 @@ set(tested_elsewhere
   numeric/host_device.hpp  # a macro, empty on the host
   # A policy is a name until a scheme composes it: tests/scheme/compose.cpp, basic_scheme.cpp, *.fail.cpp.
   scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp
-  tensor/backend.hpp  # cpu{} and cpu{pool}: tests/tensor/thread_pool.cpp
   tensor/line_allocator.hpp tensor/packed_matrix.hpp tensor/packed_view.hpp  # cpu_panel.cpp, packed_tensor.cpp, repack.cpp
   nn/embedding.hpp    # tests/nn/linear.cpp
   gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
+  gemma3/checkpoint_rows.hpp  # tests/gemma3/quantize_checkpoint.cpp
   io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp
   tensor/factor_order.hpp tensor/panel_factors.hpp  # packed_tensor.cpp and repack.cpp, over every scale type

@@ -128,7 +128,9 @@ void add_quantize(CLI::App& app) {
         "cut\n"
         "into windows of 512 tokens. IN has to be a model of floats.\n"
         "With --recover, groups of weights that already lie on a grid of the recipe, as those of a model do that was\n"
-        "trained for it and stored as floats, get exactly the codes that they had; the others are quantized.");
+        "trained for it and stored as floats, get exactly the codes that they had; the others are quantized.\n"
+        "Where IN is quantized already, matrices keep their codes if the recipe stores them alike; any other change\n"
+        "needs --allow-loss.");
     auto* const gptq = sub->add_option("--gptq", o.gptq,
                                        "File with text of the kind that the model is for, - for the "
                                        "standard input: keep the outputs on it, not the weights");
@@ -140,6 +142,8 @@ void add_quantize(CLI::App& app) {
                   "Columns of larger inputs first, with the scales of the weights as they are")
         ->needs(gptq);
     sub->add_flag("--recover", o.recover, "Find the codes of weights that were quantized before")->excludes(gptq);
+    sub->add_flag("--allow-loss", o.allow_loss,
+                  "Quantize what is quantized already once more, and say what that loses");
     add_threads(sub, o.threads);
     add_json(sub, o.json);
 }

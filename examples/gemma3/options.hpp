@@ -66,6 +66,7 @@ struct quantize_options {
     std::size_t gptq_tokens = 8192;
     bool gptq_order = false;
     bool recover = false;
+    bool allow_loss = false;
     std::size_t threads = 0;
     bool json = false;
 };

@@ -7,6 +7,7 @@
 
 #include <nibble/gemma3/tokenizer.hpp>
 #include <nibble/gemma3/windows.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -80,7 +81,7 @@ void quantize(quantize_options const& options) {
         }
         nb::thread_pool pool(options.threads);
         progress line("quantizing " + options.in);
-        nb::gemma3::export_options const how_to_write{.progress = std::ref(line)};
+        nb::gemma3::export_options const how_to_write{.allow_loss = options.allow_loss, .progress = std::ref(line)};
         if (calibrates) {
             written = job::calibrate(nb::cpu(pool), file, how, options.out, how_to_write);
         } else if (options.recover) {
@@ -101,6 +102,9 @@ void quantize(quantize_options const& options) {
                     {"file_bytes", written.file_bytes},
                     {"tensor_bytes", json(written.tensor_bytes)},
                     {"underflowed_groups", written.underflowed_groups}};
+        if (!written.requantized.empty()) {
+            report["relative_rms_of_requantized"] = written.requantized;
+        }
         if (calibrates) {
             report["gptq"] = {{"text", options.gptq},
                               {"tokens", options.gptq_tokens},
@@ -122,6 +126,12 @@ void quantize(quantize_options const& options) {
         std::cout << "; " << written.underflowed_groups << " groups are too small for their scale and became zero";
     }
     std::cout << '\n';
+    if (!written.requantized.empty()) {
+        auto const worst =
+            std::ranges::max_element(written.requantized, {}, [](auto const& one) { return one.second; });
+        std::cout << written.requantized.size() << " matrices got other codes than they had; " << worst->first
+                  << " lost most, " << fixed(100 * worst->second, 2) << " % of the rms of its weights\n";
+    }
     if (calibrates) {
         std::cout << "squared error of outputs on " << options.gptq_tokens
                   << " tokens: " << fixed(100 * errors.share(), 1) << " % of that of the nearest codes, in the mean of "

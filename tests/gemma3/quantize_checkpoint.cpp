@@ -7,12 +7,15 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -97,6 +100,58 @@ TEST_CASE("Raw planes are read back as a model, and over the file that they lie 
                                      std::as_bytes(std::span(decoded.data(), packed.rows * packed.columns))));
         },
         before.tensors(), after.tensors());
+}
+
+TEST_CASE("Codes that stay in their storage are kept, whoever chose them", "[gemma3]") {
+    scratch_folder const folder;
+    constexpr auto half_range = recipe(role::otherwise = use<scheme<bits<4>, per_group<32>, absmax_over_half_range>>);
+    constexpr auto nearest = recipe(role::otherwise = use<int4_g32>);
+    gemma3::make_model<half_range>(cpu{}, small, 1, folder.path / "half", {.untied_head = true});
+    gemma3::make_model<nearest>(cpu{}, small, 1, folder.path / "nearest", {.untied_head = true});
+    auto const source = gemma3::checkpoint::open(folder.path / "half");
+    auto const other = gemma3::checkpoint::open(folder.path / "nearest");
+    CHECK_FALSE(std::ranges::equal(source.head()->bytes, other.head()->bytes));
+    auto const written = gemma3::quantize_checkpoint<nearest>(cpu{}, source, folder.path / "kept");
+    CHECK(written.requantized.empty());
+    check_same_tensors(folder.path / "half", folder.path / "kept");
+
+    gemma3::make_model<recipes::q4_0>(cpu{}, small, 1, folder.path / "blocks");
+    gemma3::quantize_checkpoint<recipes::q4_0>(cpu{}, gemma3::checkpoint::open(folder.path / "blocks"),
+                                               folder.path / "kept");
+    check_same_tensors(folder.path / "blocks", folder.path / "kept");
+}
+
+TEST_CASE("Codes become others only where that is allowed, and what it loses is said", "[gemma3]") {
+    scratch_folder const folder;
+    fs::path const out = folder.path / "m";
+    gemma3::make_model<recipes::q8_0>(cpu{}, small, 1, folder.path / "q8_0");
+    auto const source = gemma3::checkpoint::open(folder.path / "q8_0");
+    CHECK_THROWS_WITH(gemma3::quantize_checkpoint<recipes::q4_0>(cpu{}, source, out),
+                      Catch::Matchers::StartsWith("tensor 'token_embd.weight' is stored as Q8_0 and the recipe stores "
+                                                  "it as Q4_0, which cannot hold all its values") &&
+                          Catch::Matchers::EndsWith("or allow the loss."));
+    CHECK_FALSE(fs::exists(out));
+
+    thread_pool pool(3);
+    auto const written = gemma3::quantize_checkpoint<recipes::q4_0>(cpu{pool}, source, out, {.allow_loss = true});
+    CHECK(written.requantized.size() == 1 + 7 * small.layers);
+    gemma3::quantize_checkpoint<recipes::f32>(cpu{}, source, folder.path / "decoded");
+    auto const decoded = gemma3::checkpoint::open(folder.path / "decoded");
+    gemma3::quantize_checkpoint<recipes::q4_0>(cpu{}, decoded, folder.path / "again");
+    check_same_tensors(out, folder.path / "again");
+
+    auto const& before = decoded.tensors().token_embd;
+    matrix<float> x(before.rows, before.columns);
+    std::memcpy(x.data(), before.bytes.data(), before.bytes.size());
+    auto const y = fake_quantize<q4_0>(cpu{}, x);
+    double lost = 0;
+    double whole = 0;
+    for (std::size_t i = 0; i < x.rows() * x.columns(); ++i) {
+        lost += std::pow(static_cast<double>(y.data()[i]) - static_cast<double>(x.data()[i]), 2);
+        whole += std::pow(static_cast<double>(x.data()[i]), 2);
+    }
+    CHECK_THAT(written.requantized.at("token_embd.weight"), Catch::Matchers::WithinRel(std::sqrt(lost / whole), 1e-12));
+    CHECK(gemma3::quantize_checkpoint<recipes::f16>(cpu{}, source, out).requantized.empty());
 }
 
 TEST_CASE("The name and the chat template of a GGUF file are kept unless others are given", "[gemma3]") {

@@ -209,6 +209,14 @@ public:
         rows_(entry, layer, first, chunk);
     }
 
+    template <class S, class Role>
+    packed_tensor<storage_of<S>> pack(tensor_entry<Role> const& entry, std::uint32_t layer, std::size_t first,
+                                      matrix<float> const& chunk, quantize_statistics& counted) {
+        return rows_.template pack<S>(entry, layer, first, chunk, counted);
+    }
+
+    checkpoint_rows<List> const& floats() const { return rows_; }
+
     /// Called in the order of the file.
     template <class S, class Role>
         requires(quantization_scheme<S> && !std::same_as<tensor_entry<Role>, embedding_entry>)
@@ -281,8 +289,9 @@ void require_calibration(checkpoint const& source, calibration const& how) {
             }
         },
         source.tensors());
-    if (how.texts.empty()) {
-        throw error("Calibration got no text; give it tokens of the kind that the model is for.");
+    if (how.texts.empty() || std::ranges::any_of(how.texts, [](auto const& ids) { return ids.empty(); })) {
+        throw error(
+            "Calibration got no text, or one without tokens; give it tokens of the kind that the model is for.");
     }
     for (auto const& ids : how.texts) {
         for (auto const id : ids) {
@@ -309,8 +318,11 @@ export_statistics quantize_checkpoint(cpu where, checkpoint const& source, calib
                                       std::filesystem::path const& path, export_options const& options = {}) {
     detail::require_words(source);
     detail::require_calibration<Recipe>(source, how);
+    if (!options.allow_loss) {
+        detail::require_lossless<Recipe>(source, detail::checkpoint_rows<List>(source), []<class>() { return false; });
+    }
     detail::calibrated_rows<Recipe, List> rows(where, source, how);
-    return detail::write_checkpoint<Recipe>(where, source, path, rows, options);
+    return detail::write_checkpoint<Recipe>(where, source, path, rows, rows.floats(), options);
 }
 
 }  // namespace nibble::gemma3

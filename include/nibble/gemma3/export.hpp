@@ -45,6 +45,7 @@ struct export_options {
     std::string name{};                   ///< general.name; left out where empty
     std::span<gguf_value const> pairs{};  ///< more metadata, for example tokenizer.chat_template of the source
     bool untied_head = false;             ///< also write output_entry, stored as the embedding is
+    bool allow_loss = false;              ///< of quantize_checkpoint: codes may become codes of another storage
     /// Bytes of tensors made so far and in all, after every few MiB. What it throws ends the export; no file appears.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
@@ -53,6 +54,8 @@ struct export_statistics {
     std::map<std::string, std::uint64_t, std::less<>> tensor_bytes{};  ///< by format: ggml's name or the scheme's text
     std::uint64_t file_bytes = 0;
     std::size_t underflowed_groups = 0;  ///< as in quantize_statistics
+    /// Of each matrix that had codes and got those of another storage:  rms(Q(w) − w) / rms(w), w what it had.
+    std::map<std::string, double> requantized{};
 };
 
 /// The text of `nibble.recipe`: "embedding=int3.g64 attention=int3.g64 mlp=int3.g64 activations=int8 kv_cache=f32".
@@ -179,16 +182,16 @@ public:
         : where_(where), writer_(writer), options_(options) {}
 
     /// The next tensor, whose rows are what fill(first row, chunk) leaves in the chunk, with the codes that
-    /// `pack<S>`(chunk, quantize_statistics&) gives them. Raw planes are in memory whole before they are written, all
-    /// else in pieces.
+    /// `pack<S>`(first row, chunk, quantize_statistics&) gives them. Raw planes are in memory whole before they are
+    /// written, all else in pieces.
     template <class T, class Pack>
     void write(std::string const& name, std::size_t rows, std::size_t columns, fill_rows const& fill,
                Pack const& pack) {
         auto const tensor_bytes = static_cast<std::size_t>(nibble::tensor_bytes<T>(rows, columns));
         std::size_t const row_bytes = tensor_bytes / rows;
         std::size_t const chunk_rows = std::max<std::size_t>(1, chunk_elements / columns);
-        std::size_t const threads = where_.pool == nullptr ? 1 : where_.pool->size();
-        std::size_t const wave = (std::min)(rows, 4 * threads * chunk_rows);  // a thread of the pool takes four pieces
+        std::size_t const wave =
+            (std::min)(rows, 4 * where_.threads() * chunk_rows);  // a thread of the pool takes four pieces
         std::vector<std::byte> bytes(tensor_format<T>::is_planes ? tensor_bytes : wave * row_bytes);
         for (std::size_t first = 0; first < rows; first += wave) {
             std::size_t const count = (std::min)(wave, rows - first);
@@ -199,7 +202,8 @@ public:
                     fill(first + row, chunk);
                     require_finite(name, first + row, chunk);
                     if constexpr (tensor_format<T>::is_planes) {
-                        place_rows<storage_of<T>>(quantized<T>(name, chunk, pack), first + row, {rows, columns}, bytes);
+                        place_rows<storage_of<T>>(quantized<T>(name, first + row, chunk, pack), first + row,
+                                                  {rows, columns}, bytes);
                     } else {
                         put_rows<T>(name, first + row, chunk, pack, std::span(bytes).subspan(row * row_bytes));
                     }
@@ -264,9 +268,10 @@ private:
     }
 
     template <class S, class Pack>
-    packed_tensor<storage_of<S>> quantized(std::string const& name, matrix<float> const& chunk, Pack const& pack) {
+    packed_tensor<storage_of<S>> quantized(std::string const& name, std::size_t first, matrix<float> const& chunk,
+                                           Pack const& pack) {
         quantize_statistics counted;
-        auto packed = naming_tensor(name, [&] { return pack.template operator()<S>(chunk, counted); });
+        auto packed = naming_tensor(name, [&] { return pack.template operator()<S>(first, chunk, counted); });
         underflowed_ += counted.underflowed_groups;
         return packed;
     }
@@ -275,7 +280,7 @@ private:
     void put_rows(std::string const& name, std::size_t first, matrix<float> const& chunk,
                   [[maybe_unused]] Pack const& pack, std::span<std::byte> to) {
         if constexpr (quantization_scheme<T>) {
-            auto const packed = quantized<T>(name, chunk, pack);
+            auto const packed = quantized<T>(name, first, chunk, pack);
             std::size_t const row_bytes = packed.bytes() / packed.rows();
             for (std::size_t row = 0; row < packed.rows(); ++row) {
                 write_ggml_row(packed, row, to.data() + row * row_bytes);
@@ -339,9 +344,9 @@ void add_tensors(gguf_writer& writer, configuration const& c, bool untied_head =
 /// Writes a model as a GGUF file, which appears whole and with a checksum inside, or not at all.
 ///   rows    rows(entry, layer, first row, matrix<float>& chunk) fills the chunk, whose size says how many rows from
 ///           `first row` on; for a norm the one row of factors 1 + w. Called by several threads of `where` at a time.
-///           Of a matrix of scheme S, `rows.pack<S>`(entry, layer, chunk, quantize_statistics&) gives the codes of a
-///           chunk, or `rows.packed<S>`(entry, layer, quantize_statistics&), called once, those of the matrix, where
-///           there is such a function; else `quantize<S>` does
+///           Of a matrix of scheme S, `rows.pack<S>`(entry, layer, first row, chunk, quantize_statistics&) gives the
+///           codes of a chunk, or `rows.packed<S>`(entry, layer, quantize_statistics&), called once, those of the
+///           matrix, where there is such a function; else `quantize<S>` does
 ///   memory  some MiB; for a scheme that ggml does not name also the packed bytes of one matrix
 ///   result  the same bytes for any number of threads
 ///   error   nibble::error with the tensor's name for a value that is not finite or not in the range of its type, and
@@ -373,9 +378,9 @@ export_statistics write_gguf(cpu where, std::filesystem::path const& path, confi
         c, options.untied_head, [&]<class Role>(tensor_entry<Role> const& entry, std::uint32_t layer) {
             using T = typename decltype(detail::stored_as<Recipe>(entry))::type;
             auto const name = gguf_name(entry, layer);
-            auto const pack = [&]<class S>(matrix<float> const& chunk, quantize_statistics& count) {
-                if constexpr (requires { rows.template pack<S>(entry, layer, chunk, count); }) {
-                    return rows.template pack<S>(entry, layer, chunk, count);
+            auto const pack = [&]<class S>(std::size_t first, matrix<float> const& chunk, quantize_statistics& count) {
+                if constexpr (requires { rows.template pack<S>(entry, layer, first, chunk, count); }) {
+                    return rows.template pack<S>(entry, layer, first, chunk, count);
                 } else {
                     return quantize<S>(cpu{}, chunk, {.statistics = &count});
                 }

@@ -42,14 +42,7 @@ namespace detail {
 template <class List>
 class recovered_rows {
 public:
-    explicit recovered_rows(checkpoint const& source) : rows_(source) {
-        for_each_parameter([this](auto const& entry, std::uint32_t layer,
-                                  stored_tensor const& t) { types_.emplace(gguf_name(entry, layer), type_of(t)); },
-                           source.tensors());
-        if (source.head() != nullptr) {
-            types_.emplace(gguf_name(output_entry), type_of(*source.head()));
-        }
-    }
+    explicit recovered_rows(checkpoint const& source) : rows_(source) {}
 
     template <class Role>
     void operator()(tensor_entry<Role> const& entry, std::uint32_t layer, std::size_t first,
@@ -58,17 +51,22 @@ public:
     }
 
     template <class S, class Role>
-        requires(is_recoverable<S>)
-    packed_tensor<storage_of<S>> pack(tensor_entry<Role> const& entry, std::uint32_t layer, matrix<float> const& chunk,
-                                      quantize_statistics& counted) {
-        std::string const name = gguf_name(entry, layer);
-        auto found = recover<S>(cpu{}, chunk, {.stored_as = types_.at(name), .statistics = &counted});
-        std::lock_guard const lock(mutex_);
-        auto& sum = groups_[name];
-        sum.recovered += found.recovered_groups();
-        sum.groups += found.groups();
-        return std::move(found.tensor);
+    packed_tensor<storage_of<S>> pack(tensor_entry<Role> const& entry, std::uint32_t layer, std::size_t first,
+                                      matrix<float> const& chunk, quantize_statistics& counted) {
+        if constexpr (is_recoverable<S>) {
+            auto found =
+                recover<S>(cpu{}, chunk, {.stored_as = type_of(rows_.tensor(entry, layer)), .statistics = &counted});
+            std::lock_guard const lock(mutex_);
+            auto& sum = groups_[gguf_name(entry, layer)];
+            sum.recovered += found.recovered_groups();
+            sum.groups += found.groups();
+            return std::move(found.tensor);
+        } else {
+            return rows_.template pack<S>(entry, layer, first, chunk, counted);
+        }
     }
+
+    checkpoint_rows<List> const& floats() const { return rows_; }
 
     std::map<std::string, recovered_groups> const& groups() const { return groups_; }
 
@@ -79,7 +77,6 @@ private:
     }
 
     checkpoint_rows<List> rows_;
-    std::map<std::string, stored_float> types_;
     std::mutex mutex_;
     std::map<std::string, recovered_groups> groups_;
 };
@@ -111,7 +108,10 @@ export_statistics quantize_checkpoint(cpu where, checkpoint const& source, recov
                     "scales have one level, q4_0 or int4_g32 for example.");
     }
     detail::recovered_rows<List> rows(source);
-    auto const written = detail::write_checkpoint<Recipe>(where, source, path, rows, options);
+    if (!options.allow_loss) {
+        detail::require_lossless<Recipe>(source, rows.floats(), []<class S>() { return is_recoverable<S>; });
+    }
+    auto const written = detail::write_checkpoint<Recipe>(where, source, path, rows, rows.floats(), options);
     if (how.report) {
         how.report(rows.groups());
     }

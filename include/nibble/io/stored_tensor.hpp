@@ -11,6 +11,7 @@
 #include <nibble/scheme/parse.hpp>
 #include <nibble/scheme/storage_list.hpp>
 #include <nibble/tensor/dense_view.hpp>
+#include <nibble/tensor/packed_matrix.hpp>
 #include <nibble/tensor/packed_view.hpp>
 
 #include <cstddef>
@@ -111,6 +112,21 @@ void with_view(stored_tensor const& t, F&& f) {
     } else if (!detail::ggml_storages<List>::visit(t, f)) {
         detail::refuse_format(t);
     }
+}
+
+/// Calls f(view) with the codes of `t`, a packed_view or ggml_blocks, where they are of this storage; says whether they
+/// are. Throws as with_view does.
+template <class Storage, class F>
+bool with_packed(stored_tensor const& t, F&& f) {
+    if (t.scheme ? !Storage::stores(*t.scheme) : t.is_float() || t.type != ggml_name_of<Storage>) {
+        return false;
+    }
+    with_view<storage_list<Storage>>(t, [&](auto const& view) {
+        if constexpr (packed_matrix<std::remove_cvref_t<decltype(view)>>) {
+            f(view);
+        }
+    });
+    return true;
 }
 
 /// The metadata keys of a matrix that is stored as raw planes: the text of its scheme, and [rows, columns].

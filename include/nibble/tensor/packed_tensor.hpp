@@ -3,6 +3,8 @@
 
 #include <nibble/numeric/error.hpp>
 #include <nibble/scheme/compose.hpp>
+#include <nibble/scheme/scale_type.hpp>
+#include <nibble/tensor/packed_matrix.hpp>
 #include <nibble/tensor/packed_view.hpp>
 
 #include <cstddef>
@@ -81,5 +83,21 @@ private:
     layout layout_;
     std::vector<std::byte> bytes_;
 };
+
+/// Rows [first, first + count) of a packed matrix in any order of bytes, in storage order. Its rows share no scales.
+template <packed_matrix M>
+    requires(M::storage::rows == 1 && !has_matrix_scale<typename M::storage::scale_type>)
+packed_tensor<typename M::storage> copy_rows(M const& w, std::size_t first, std::size_t count) {
+    packed_tensor<typename M::storage> rows(count, w.columns());
+    std::vector<std::uint8_t> codes(w.columns());
+    for (std::size_t row = 0; row < count; ++row) {
+        w.codes(first + row, 0, codes);
+        rows.set_codes(row, 0, codes);
+        for (std::size_t g = 0; g < w.groups(); ++g) {
+            rows.set_scale(row, g, w.scale(first + row, g), w.zero(first + row, g));
+        }
+    }
+    return rows;
+}
 
 }  // namespace nibble
