@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A product with packed weights: quantize once, repack for this machine, multiply.
 #include <nibble/nibble.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <cmath>
 #include <cstring>

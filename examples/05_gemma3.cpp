@@ -3,6 +3,7 @@
 //   example_05_gemma3 [MODEL] [PROMPT]
 #include <nibble/gemma3.hpp>
 #include <nibble/nn/recipes.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <filesystem>
 #include <iostream>

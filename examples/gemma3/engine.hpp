@@ -4,6 +4,7 @@
 #include <nibble/gemma3/forward.hpp>
 #include <nibble/gemma3/kv_cache.hpp>
 #include <nibble/gemma3/model.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include "options.hpp"
 

@@ -6,6 +6,7 @@
 
 #include <nibble/gemma3/checkpoint.hpp>
 #include <nibble/io/gguf_checksum.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <algorithm>
 #include <charconv>

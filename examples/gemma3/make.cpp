@@ -4,6 +4,8 @@
 #include "progress.hpp"
 #include "recipe_job.hpp"
 
+#include <nibble/tensor/thread_pool.hpp>
+
 namespace program {
 
 void make(make_options const& options) {

@@ -37,3 +37,5 @@
 #include <nibble/gemma3/vocabulary.hpp>                 // pieces, scores, kinds, special ids
 #include <nibble/gemma3/vocabulary_gguf.hpp>            // from and to the metadata of GGUF
 #include <nibble/gemma3/windows.hpp>                    // a text cut for a model
+#include <nibble/nn/recipes.hpp>                        // the recipes that have a name
+#include <nibble/tensor/thread_pool.hpp>                // the user's threads

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// Everything that needs a C++20 compiler and Boost.Hana only, from the left room to the right.
+/// What needs a C++20 compiler and Boost.Hana only, from the left room to the right. Two headers cost a compiler as
+/// much as a room, and are left to those who need them: <nibble/tensor/thread_pool.hpp>, and the recipes that have
+/// names, <nibble/nn/recipes.hpp>.
 
 // clang-format off: the order of the rooms
 #include <nibble/numeric.hpp>   // storage types, rounding, random numbers

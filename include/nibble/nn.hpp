@@ -10,7 +10,6 @@
 #include <nibble/nn/gelu.hpp>           // geglu
 #include <nibble/nn/linear.hpp>         // the product with a weight of any kind
 #include <nibble/nn/recipe.hpp>         // a map from role to scheme, as a type
-#include <nibble/nn/recipes.hpp>        // the recipes that have a name
 #include <nibble/nn/rms_norm.hpp>       // and the residual that follows one
 #include <nibble/nn/role.hpp>           // what a tensor is for
 #include <nibble/nn/rope.hpp>           // rotary positions

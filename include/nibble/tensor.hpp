@@ -18,4 +18,3 @@
 #include <nibble/tensor/planes.hpp>         // a width as planes of 8, 4, 2 and 1 bits
 #include <nibble/tensor/repack.hpp>         // from any order to panels
 #include <nibble/tensor/tensor_bytes.hpp>   // what a matrix costs at rest
-#include <nibble/tensor/thread_pool.hpp>    // the user's threads

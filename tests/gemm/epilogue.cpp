@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/gemm/epilogue.hpp>
 #include <nibble/gemm/gemm.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

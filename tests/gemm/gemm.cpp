@@ -4,6 +4,7 @@
 #include <nibble/numeric/e8m0.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/scheme/presets.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

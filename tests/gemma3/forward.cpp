@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "greedy.hpp"
 
+#include <nibble/tensor/thread_pool.hpp>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers.hpp>

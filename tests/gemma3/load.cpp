@@ -4,6 +4,7 @@
 #include <nibble/gemma3/export.hpp>
 #include <nibble/gemma3/ledger.hpp>
 #include <nibble/gemma3/random_vocabulary.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>

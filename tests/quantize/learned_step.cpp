@@ -2,6 +2,7 @@
 #include <nibble/quantize/learned_step.hpp>
 #include <nibble/quantize/quantize.hpp>
 #include <nibble/scheme/compose.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/quantize/quantize.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>

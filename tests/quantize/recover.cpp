@@ -3,6 +3,7 @@
 
 #include <nibble/scheme/presets.hpp>
 #include <nibble/scheme/rules/least_error.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>

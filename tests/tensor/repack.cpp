@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/tensor/packed_tensor.hpp>
 #include <nibble/tensor/repack.hpp>
+#include <nibble/tensor/thread_pool.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 

@@ -190,7 +190,7 @@ void attention(cpu where, matrix_view<float const> q, kv_view<T> cache, std::siz
                     std::to_string(cache.capacity) + "; give it more slots or pass fewer tokens at once");
     }
     constexpr std::size_t long_context = 1024;
-    if (where.pool != nullptr && call.tasks() < where.pool->size() && call.visible(q.rows() - 1) > long_context) {
+    if (call.tasks() < where.threads() && call.visible(q.rows() - 1) > long_context) {
         call.run_cut(where);
     } else {
         where.parallel_for(call.tasks(), [&](std::size_t begin, std::size_t end) { call.run(begin, end); });
