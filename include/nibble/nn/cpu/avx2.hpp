@@ -66,16 +66,26 @@ inline floats add_to_exponent(floats x, floats integer) {
 inline doubles zero_doubles() {
     return {_mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd(), _mm256_setzero_pd()};
 }
+inline doubles load(double const* from) {
+    return {_mm256_loadu_pd(from), _mm256_loadu_pd(from + 4), _mm256_loadu_pd(from + 8), _mm256_loadu_pd(from + 12)};
+}
+inline void store(double* to, doubles x) {
+    _mm256_storeu_pd(to, x.a);
+    _mm256_storeu_pd(to + 4, x.b);
+    _mm256_storeu_pd(to + 8, x.c);
+    _mm256_storeu_pd(to + 12, x.d);
+}
 inline __m256d low_doubles(__m256 x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
 inline __m256d high_doubles(__m256 x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
 inline doubles plus(doubles sum, floats x) {
     return {_mm256_add_pd(sum.a, low_doubles(x.a)), _mm256_add_pd(sum.b, high_doubles(x.a)),
             _mm256_add_pd(sum.c, low_doubles(x.b)), _mm256_add_pd(sum.d, high_doubles(x.b))};
 }
-inline __m256d plus_square(__m256d sum, __m256d x) { return _mm256_fmadd_pd(x, x, sum); }
-inline doubles plus_square(doubles sum, floats x) {
-    return {plus_square(sum.a, low_doubles(x.a)), plus_square(sum.b, high_doubles(x.a)),
-            plus_square(sum.c, low_doubles(x.b)), plus_square(sum.d, high_doubles(x.b))};
+inline doubles plus_product(doubles sum, floats x, floats y) {
+    return {_mm256_fmadd_pd(low_doubles(x.a), low_doubles(y.a), sum.a),
+            _mm256_fmadd_pd(high_doubles(x.a), high_doubles(y.a), sum.b),
+            _mm256_fmadd_pd(low_doubles(x.b), low_doubles(y.b), sum.c),
+            _mm256_fmadd_pd(high_doubles(x.b), high_doubles(y.b), sum.d)};
 }
 inline double sum(doubles x) {
     __m256d const four = _mm256_add_pd(_mm256_add_pd(x.a, x.c), _mm256_add_pd(x.b, x.d));

@@ -45,6 +45,11 @@ inline floats add_to_exponent(floats x, floats integer) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), n));
 }
 inline doubles zero_doubles() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+inline doubles load(double const* from) { return {_mm512_loadu_pd(from), _mm512_loadu_pd(from + 8)}; }
+inline void store(double* to, doubles x) {
+    _mm512_storeu_pd(to, x.a);
+    _mm512_storeu_pd(to + 8, x.b);
+}
 // Extracting half 0 is the cast, about which GCC 12 warns too.
 template <int I>
 inline __m256 half(floats x) {
@@ -59,9 +64,9 @@ inline __m512d high_doubles(floats x) { return _mm512_maskz_cvtps_pd(0xff, half<
 inline doubles plus(doubles sum, floats x) {
     return {_mm512_add_pd(sum.a, low_doubles(x)), _mm512_add_pd(sum.b, high_doubles(x))};
 }
-inline __m512d plus_square(__m512d sum, __m512d x) { return _mm512_fmadd_pd(x, x, sum); }
-inline doubles plus_square(doubles sum, floats x) {
-    return {plus_square(sum.a, low_doubles(x)), plus_square(sum.b, high_doubles(x))};
+inline doubles plus_product(doubles sum, floats x, floats y) {
+    return {_mm512_fmadd_pd(low_doubles(x), low_doubles(y), sum.a),
+            _mm512_fmadd_pd(high_doubles(x), high_doubles(y), sum.b)};
 }
 inline double sum(doubles x) {
     __m512d const eight = _mm512_add_pd(x.a, x.b);

@@ -46,10 +46,12 @@ inline double sum_of_squares(float const* x, std::size_t count) {
     doubles total = zero_doubles();
     std::size_t i = 0;
     for (; i + 16 <= count; i += 16) {
-        total = plus_square(total, load(x + i));
+        floats const values = load(x + i);
+        total = plus_product(total, values, values);
     }
     if (i < count) {
-        total = plus_square(total, load_first(x + i, count - i));
+        floats const values = load_first(x + i, count - i);
+        total = plus_product(total, values, values);
     }
     return sum(total);
 }
@@ -321,6 +323,14 @@ inline void attention_values(detail::attention_task<T> const& task, float const*
     }
 }
 
+/// The first count < 16 lanes, −infinity in the others: they have no weight.
+inline floats load_logits(float const* from, std::size_t count) {
+    float lanes[16];
+    store(lanes, repeat(-std::numeric_limits<float>::infinity()));
+    std::copy_n(from, count, lanes);
+    return load(lanes);
+}
+
 inline double sum_of_exp(float const* x, std::size_t count, float most) {
     floats const shift = repeat(-most);
     doubles total = zero_doubles();
@@ -329,13 +339,12 @@ inline double sum_of_exp(float const* x, std::size_t count, float most) {
         total = plus(total, exp(plus(load(x + i), shift)));
     }
     if (i < count) {
-        float rest[16];
-        store(rest, repeat(-std::numeric_limits<float>::infinity()));
-        std::copy(x + i, x + count, rest);
-        total = plus(total, exp(plus(load(rest), shift)));
+        total = plus(total, exp(plus(load_logits(x + i, count - i), shift)));
     }
     return sum(total);
 }
+
+#include <nibble/nn/cpu/backward.inl>
 
 inline constexpr detail::layer_kernels layers{{attention_dots<float>, attention_values<float>},
                                               {attention_dots<f16>, attention_values<f16>},
@@ -346,4 +355,11 @@ inline constexpr detail::layer_kernels layers{{attention_dots<float>, attention_
                                               rotate,
                                               softmax_weights,
                                               largest,
-                                              sum_of_exp};
+                                              sum_of_exp,
+                                              normalize_backward,
+                                              geglu_backward,
+                                              softmax_backward,
+                                              cross_entropy_backward,
+                                              divergence,
+                                              divergence_backward,
+                                              add_scaled};

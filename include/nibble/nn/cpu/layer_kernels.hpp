@@ -40,6 +40,21 @@ struct attention_kernels {
                    std::size_t first, std::size_t last, float* out);
 };
 
+/// Logits whose weights are w_i = exp(fma(scale, logits[i], shift)), shift being −scale · their largest.
+struct tempered {
+    float const* logits;
+    float scale;
+    float shift;
+};
+
+/// Σ w of teacher and student; Σ t w and Σ s w with logits t and s and the weights w of the teacher.
+struct divergence_sums {
+    double teacher_total;
+    double student_total;
+    double teacher_moment;
+    double student_moment;
+};
+
 /// The layers as kernels.inl writes them, in one instruction set. Every set gives the same bits.
 struct layer_kernels {
     attention_kernels<float> attention_f32;
@@ -61,6 +76,26 @@ struct layer_kernels {
     float (*largest)(float const* x, std::size_t count);
     /// Σ exp(x[i] − largest)
     double (*sum_of_exp)(float const* x, std::size_t count, float largest);
+
+    /// dx from dy for each of `rows` rows of rms_norm, dfactor[c] += Σ dy x (mean(x²) + epsilon)^(−1/2); dfactor has
+    /// room for a multiple of 16
+    void (*rms_norm_backward)(float const* x, std::size_t rows, std::size_t columns, float const* factor, float epsilon,
+                              float const* dy, float* dx, double* dfactor);
+    /// dgate[i] = dout[i] · up[i] · gelu_tanh′(gate[i]), dup[i] = dout[i] · gelu_tanh(gate[i]) for i < count
+    void (*geglu_backward)(float const* gate, float const* up, float const* dout, std::size_t count, float* dgate,
+                           float* dup);
+    /// From weights w of softmax, their sum `total` and the gradient g of the probabilities p = w / total, for i <
+    /// count:  w[i] = p_i,  g[i] = scale · p_i · (g_i − Σ p g)
+    void (*softmax_backward)(float* weights, float* gradient, std::size_t count, float total, float scale);
+    /// x[i] = factor · exp(x[i] − largest)
+    void (*cross_entropy_backward)(float* x, std::size_t count, float largest, float factor);
+    /// The sums of a divergence_sums over i < count.
+    divergence_sums (*divergence)(tempered teacher, tempered student, std::size_t count);
+    /// x[i] = student_factor · the student's weight − teacher_factor · the teacher's; x may be the student's logits.
+    void (*divergence_backward)(tempered teacher, float teacher_factor, tempered student, float student_factor,
+                                std::size_t count, float* x);
+    /// y[i] = fma(x[i], factor, y[i])
+    void (*add_scaled)(float const* x, std::size_t count, float factor, float* y);
 
     template <class T>
     constexpr attention_kernels<T> const& attention() const {

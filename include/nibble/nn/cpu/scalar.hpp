@@ -56,16 +56,22 @@ inline floats add_to_exponent(floats x, floats integer) {
     return x;
 }
 inline doubles zero_doubles() { return {}; }
+inline doubles load(double const* from) {
+    doubles y;
+    std::copy_n(from, 16, y.lane);
+    return y;
+}
+inline void store(double* to, doubles x) { std::copy_n(x.lane, 16, to); }
 inline doubles plus(doubles sum, floats x) {
     for (int i = 0; i < 16; ++i) {
         sum.lane[i] += static_cast<double>(x.lane[i]);
     }
     return sum;
 }
-/// sum + x²; the square of a float is exact in double, so fused or not is the same.
-inline doubles plus_square(doubles sum, floats x) {
+/// sum + x y; a product of floats is exact in double, so fused or not is the same.
+inline doubles plus_product(doubles sum, floats x, floats y) {
     for (int i = 0; i < 16; ++i) {
-        sum.lane[i] += static_cast<double>(x.lane[i]) * static_cast<double>(x.lane[i]);
+        sum.lane[i] += static_cast<double>(x.lane[i]) * static_cast<double>(y.lane[i]);
     }
     return sum;
 }
