@@ -66,12 +66,12 @@ row='%-10s %14s %14s %14s %12s\n'
 # shellcheck disable=SC2059 # the format is the line above
 printf "$row" model bytes 'logits NMSE' perplexity tokens/s
 measure() {
-  "$gemma3" perplexity "$2" --text "$work/text" --reference "$model" --json >"$work/perplexity"
+  "$gemma3" compare "$model" "$2" --text "$work/text" --json >"$work/compare"
   "$gemma3" bench "$2" -p 0 -n 32 --repeat 3 --json >"$work/bench"
   # shellcheck disable=SC2059
   printf "$row" "$1" "$(number file_bytes <"$work/bench")" \
-    "$(printf %.2e "$(number logits_nmse <"$work/perplexity")")" \
-    "$(printf %.2f "$(grep -m 1 perplexity "$work/perplexity" | number perplexity)")" \
+    "$(printf %.2e "$(number logits_nmse <"$work/compare")")" \
+    "$(printf %.2f "$(number perplexity <"$work/compare")")" \
     "$(printf %.1f "$(number median <"$work/bench")")"
 }
 measure original "$model"

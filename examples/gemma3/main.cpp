@@ -39,8 +39,8 @@ void add_threads(CLI::App* sub, std::size_t& threads) {
         ->check(CLI::Range(1, 4096));
 }
 
-void add_model(CLI::App* sub, model_options& options) {
-    sub->add_option("MODEL", options.path,
+void add_model(CLI::App* sub, model_options& options, char const* name = "MODEL") {
+    sub->add_option(name, options.path,
                     "GGUF file, or safetensors file, index or folder with config.json and the tokenizer beside it")
         ->required();
     add_threads(sub, options.threads);
@@ -148,6 +148,13 @@ void add_quantize(CLI::App& app) {
     add_json(sub, o.json);
 }
 
+void add_text(CLI::App* sub, std::string& text, std::size_t& window) {
+    sub->add_option("--text", text, "File with the text, - for the standard input")->required();
+    sub->add_option("--window", window, "Tokens of a window, bos included")
+        ->capture_default_str()
+        ->check(CLI::Range(2, 1 << 20));
+}
+
 void add_perplexity(CLI::App& app) {
     auto [sub, o] = add_command(app, "perplexity", "Measure how well a model predicts a text", &program::perplexity);
     sub->footer(
@@ -155,13 +162,19 @@ void add_perplexity(CLI::App& app) {
         "first, and is a text of its own to the model. Perplexity is e^(mean of -ln p) over all tokens but the first\n"
         "of each window; the last window may be shorter. The standard error takes tokens as independent.");
     add_model(sub, o.model);
-    sub->add_option("--text", o.text, "File with the text, - for the standard input")->required();
-    sub->add_option("--window", o.window, "Tokens of a window, bos included")
-        ->capture_default_str()
-        ->check(CLI::Range(2, 1 << 20));
-    sub->add_option("--reference", o.reference,
-                    "Another model; also print sum (l - r)^2 / sum r^2 over its logits r and how often both hold the "
-                    "same token for the most probable, at the same positions");
+    add_text(sub, o.text, o.window);
+    add_json(sub, o.json);
+}
+
+void add_compare(CLI::App& app) {
+    auto [sub, o] = add_command(app, "compare", "Say how far a model is from another on a text", &program::compare);
+    sub->footer(
+        "Windows and perplexity are those of `gemma3 perplexity`. Over the same tokens it also prints the mean of\n"
+        "KL(A || B) = sum p_A ln(p_A / p_B), how often both hold the same token for the most probable, and the NMSE\n"
+        "sum (b - a)^2 / sum a^2 of the logits. --activations and --kv are for B; A runs as its file says.");
+    sub->add_option("A", o.reference, "The reference, files as for B")->required();
+    add_model(sub, o.model, "B");
+    add_text(sub, o.text, o.window);
     add_json(sub, o.json);
 }
 
@@ -204,6 +217,7 @@ int main(int argc, char** argv) {
     add_inspect(app);
     add_quantize(app);
     add_perplexity(app);
+    add_compare(app);
     add_bench(app);
     add_tokenize(app);
     add_logits(app);

@@ -75,7 +75,14 @@ struct perplexity_options {
     model_options model;
     std::string text;
     std::size_t window = 512;
-    std::string reference;  ///< empty: none
+    bool json = false;
+};
+
+struct compare_options {
+    std::string reference;
+    model_options model;
+    std::string text;
+    std::size_t window = 512;
     bool json = false;
 };
 
@@ -104,6 +111,7 @@ void logits(logits_options const& options);
 void generate(generate_options const& options);
 void quantize(quantize_options const& options);
 void perplexity(perplexity_options const& options);
+void compare(compare_options const& options);
 void make(make_options const& options);
 void bench(bench_options const& options);
 
