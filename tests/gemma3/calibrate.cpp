@@ -160,7 +160,8 @@ TEST_CASE("Each matrix is that of gptq on its inputs behind the blocks as they a
                 auto const base = small.is_global(layer) ? small.rope_base : small.rope_base_local;
                 rotation const angles(0, ids.size(), small.head_dim, static_cast<double>(base));
                 gemma3::kv_cache cache(small, ids.size(), ids.size());
-                gemma3::block_scratch scratch(small, ids.size());
+                gemma3::block_values values(small, ids.size());
+                gemma3::mix_behind_cache const mix{layer, angles, cache};
                 auto before = h;
                 auto const& block = floats.parameters.blocks[layer];
                 auto const gather = [&](cpu where, activation_kind kind, gemma3::block_input input,
@@ -171,9 +172,8 @@ TEST_CASE("Each matrix is that of gptq on its inputs behind the blocks as they a
                     }
                     linear(where, kind, x, w, y);
                 };
-                forward(cpu{}, small, block, layer, angles, activation_kind::f32, cache, scratch, before, gather);
-                forward(cpu{}, small, decoded.parameters.blocks[layer], layer, angles, activation_kind::f32, cache,
-                        scratch, h);
+                forward(cpu{}, small, block, activation_kind::f32, mix, values, before, gather);
+                forward(cpu{}, small, decoded.parameters.blocks[layer], activation_kind::f32, mix, values, h);
             }
         }
         gemma3::for_each_parameter(

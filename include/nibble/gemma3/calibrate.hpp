@@ -159,8 +159,8 @@ private:
         bool const global = c.is_global(layer);
         rotation const angles(0, h.rows(), c.head_dim, static_cast<double>(global ? c.rope_base : c.rope_base_local),
                               global ? static_cast<double>(c.rope_factor) : 1.0);
-        block_scratch scratch(c, h.rows());
-        forward(where_, c, block_, layer, angles, activation_kind::f32, cache_, scratch, h, apply);
+        block_values values(c, h.rows());
+        forward(where_, c, block_, activation_kind::f32, mix_behind_cache{layer, angles, cache_}, values, h, apply);
     }
 
     /// Matrices of one input follow each other and share it.

@@ -46,10 +46,10 @@ void forward(cpu where, model<W> const& m, kv_cache& cache, std::span<std::uint3
         rotation const global(cache.length(), count, c.head_dim, static_cast<double>(c.rope_base),
                               static_cast<double>(c.rope_factor));
         rotation const local(cache.length(), count, c.head_dim, static_cast<double>(c.rope_base_local));
-        block_scratch scratch(c, count);
+        block_values values(c, count);
         for (std::uint32_t layer = 0; layer < c.layers; ++layer) {
-            forward(where, c, m.parameters.blocks[layer], layer, c.is_global(layer) ? global : local, m.activations,
-                    cache, scratch, h);
+            mix_behind_cache const mix{layer, c.is_global(layer) ? global : local, cache};
+            forward(where, c, m.parameters.blocks[layer], m.activations, mix, values, h);
         }
         cache.advance(count);
 
