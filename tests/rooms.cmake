@@ -24,6 +24,10 @@ set(tested_elsewhere
   nn/embedding.hpp    # tests/nn/linear.cpp
   gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
   gemma3/checkpoint_rows.hpp  # tests/gemma3/quantize_checkpoint.cpp
+  gemma3/block_backward.hpp gemma3/trained_model.hpp  # tests/gemma3/training_pass.cpp, export_trained.cpp
+  nn/training.hpp gemma3/training.hpp     # front doors
+  nn/trained_weight.hpp gemm/activation_values.hpp  # tests/gemma3/export_trained.cpp, training_pass.cpp
+  gemm/cpu/dense_kernels.hpp nn/cpu/adamw_kernels.hpp  # tests/gemm/dense_product.cpp, tests/nn/adamw.cpp
   io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp
   tensor/factor_order.hpp tensor/panel_factors.hpp  # packed_tensor.cpp and repack.cpp, over every scale type

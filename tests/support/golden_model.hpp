@@ -107,7 +107,7 @@ inline void write_golden_model(golden_sizes const& sizes, std::string const& con
 /// One model of tests/golden: what make_logits.py wrote about it, and the model itself, made anew.
 class golden_model {
 public:
-    /// `name` is "gemma3-tiny" or "gemma3-tiny-rope8"; throws nibble::error where a file is missing or damaged.
+    /// `name` is "gemma3-tiny", "gemma3-tiny-rope8" or "gemma3-train"; throws nibble::error where a file is missing or damaged.
     explicit golden_model(std::string name) : name_(std::move(name)), about_(nlohmann::json::parse(read(".json"))) {
         auto const size = [&](char const* key) { return about_.at(key).get<std::uint64_t>(); };
         sizes_ = {size("seed"),     size("layers"),    size("hidden"), size("heads"),
@@ -126,20 +126,15 @@ public:
 
     /// Logits of every position: [tokens, vocabulary], float64 results rounded to f32.
     std::vector<float> logits() const {
-        std::string const bytes = read(".logits.f32");
-        std::vector<float> values;
-        for (std::size_t i = 0; i + 4 <= bytes.size(); i += 4) {
-            std::uint32_t pattern = 0;
-            for (std::size_t b = 0; b < 4; ++b) {
-                pattern |= std::uint32_t{static_cast<unsigned char>(bytes[i + b])} << (8 * b);
-            }
-            values.push_back(std::bit_cast<float>(pattern));
-        }
+        auto values = floats(".logits.f32");
         if (values.size() != tokens().size() * sizes_.vocabulary) {
             fail("the logits have another size than tokens times vocabulary");
         }
         return values;
     }
+
+    /// What make_gradients_of_model.py wrote: the loss, then the gradient of every tensor.
+    std::vector<float> gradients() const { return floats(".gradients.f32"); }
 
     /// Throws nibble::error unless every tensor made here is the one that the logits were calculated with.
     void check() const {
@@ -179,6 +174,19 @@ private:
             fail("cannot open " + name_ + suffix);
         }
         return {std::istreambuf_iterator<char>(file), {}};
+    }
+
+    std::vector<float> floats(char const* suffix) const {
+        std::string const bytes = read(suffix);
+        std::vector<float> values;
+        for (std::size_t i = 0; i + 4 <= bytes.size(); i += 4) {
+            std::uint32_t pattern = 0;
+            for (std::size_t b = 0; b < 4; ++b) {
+                pattern |= std::uint32_t{static_cast<unsigned char>(bytes[i + b])} << (8 * b);
+            }
+            values.push_back(std::bit_cast<float>(pattern));
+        }
+        return values;
     }
 
     static std::vector<std::int32_t> numbers(std::string const& text) {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+#include "trained_golden.hpp"
+
+#include <nibble/gemma3/export_trained.hpp>
+#include <nibble/gemma3/load.hpp>
+#include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/vocabulary.hpp>
+#include <nibble/nn/recipes.hpp>
+#include <nibble/scheme/gradient.hpp>
+
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <support/scratch_folder.hpp>
+
+using namespace nibble;
+
+namespace {
+
+matrix<float> logits_in_training(gemma3::trained_model const& m, std::vector<std::uint32_t> const& ids) {
+    matrix<float> all(ids.size(), m.config.vocabulary);
+    gemma3::for_each_logits(
+        cpu{}, m, ids, trained_tokens, {},
+        [&](std::size_t first, matrix<float> const& logits) {
+            std::copy_n(logits.data(), logits.rows() * logits.columns(), all.row(first).data());
+        },
+        8 * m.config.vocabulary);
+    return all;
+}
+
+/// gemma3-train with scores by the size of a head, as GGUF files have it.
+template <auto Recipe>
+gemma3::trained_model model_of_file() {
+    auto m = trained_golden<Recipe>();
+    m.config.query_pre_attn_scalar = static_cast<float>(m.config.head_dim);
+    return m;
+}
+
+/// As many pieces as a model has, which no test looks at.
+vocabulary some_words(std::uint32_t size) {
+    std::vector<std::string> pieces{"<pad>", "<eos>", "<bos>", "<unk>"};
+    std::vector<token_kind> kinds{token_kind::control, token_kind::control, token_kind::control, token_kind::unknown};
+    while (pieces.size() < size) {
+        pieces.push_back("word" + std::to_string(pieces.size()));
+        kinds.push_back(token_kind::normal);
+    }
+    return {std::move(pieces), std::vector<float>(size), std::move(kinds)};
+}
+
+/// Of the exported and re-read file, text by text.
+template <auto Recipe>
+matrix<float> logits_in_service(gemma3::trained_model const& m, std::vector<std::uint32_t> const& ids) {
+    scratch_folder const folder;
+    auto const path = folder.path / "m.gguf";
+    gemma3::export_trained<Recipe>(cpu{}, path, m, some_words(m.config.vocabulary));
+    auto const served = gemma3::load(path);
+    matrix<float> all(ids.size(), m.config.vocabulary);
+    for (std::size_t first = 0; first < ids.size(); first += trained_tokens) {
+        auto const text = gemma3::logits(cpu{}, served, std::span(ids).subspan(first, trained_tokens));
+        std::copy_n(text.data(), text.rows() * text.columns(), all.row(first).data());
+    }
+    return all;
+}
+
+bool same_bits(matrix<float> const& a, matrix<float> const& b) {
+    return std::memcmp(a.data(), b.data(), a.rows() * a.columns() * sizeof(float)) == 0;
+}
+
+constexpr auto w8a8 =
+    recipe(role::otherwise = use<int8_channel>, role::activations = use<int8_activations>, role::kv_cache = keep<f16>);
+constexpr auto ggml_blocks =
+    recipe(role::mlp = use<int4_g32>, role::otherwise = use<q4_0>, role::activations = use<int8_activations>);
+constexpr auto some_floats =
+    recipe(role::mlp = use<int3_g64>, role::otherwise = keep<bf16>, role::activations = use<int8_activations>);
+
+using int4_learned = scheme<bits<4>, per_group<32>, scale_as<bf16>, learned_step<>>;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE_SIG("logits in training are those of the exported file, bit for bit, where activations are int8",
+                       "[gemma3]", ((auto Recipe), Recipe), recipes::int4_g32, ggml_blocks, w8a8, some_floats) {
+    auto const ids = trained_ids();
+    auto const m = model_of_file<Recipe>();
+    CHECK(same_bits(logits_in_training(m, ids), logits_in_service<Recipe>(m, ids)));
+}
+
+TEST_CASE("learned scales are those of the exported file", "[gemma3]") {
+    constexpr auto learned = recipe(role::otherwise = use<int4_learned>, role::activations = use<int8_activations>);
+    auto m = model_of_file<learned>();
+    gemma3::for_each_parameter(
+        [&](auto const& entry, std::uint32_t, auto& parameter) {
+            if constexpr (requires { parameter.learned; }) {
+                parameter.learned = gemma3::format_of(m.recipe, entry).initial(cpu{}, parameter.values);
+                for (float& s : std::span(parameter.learned.scale.data(),
+                                          parameter.learned.scale.rows() * parameter.learned.scale.columns())) {
+                    s *= 1.1f;
+                }
+            }
+        },
+        m.parameters);
+    auto const ids = trained_ids();
+    CHECK(same_bits(logits_in_training(m, ids), logits_in_service<learned>(m, ids)));
+}
+
+TEST_CASE("with float activations logits in training and in service differ by the order of sums alone", "[gemma3]") {
+    auto const ids = trained_ids();
+    constexpr auto floats = recipe(role::otherwise = use<int4_g32>);
+    auto const m = model_of_file<floats>();
+    auto const a = logits_in_training(m, ids);
+    auto const b = logits_in_service<floats>(m, ids);
+    double off = 0;
+    double size = 0;
+    for (std::size_t i = 0; i < a.rows() * a.columns(); ++i) {
+        double const d = static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]);
+        off += d * d;
+        size += static_cast<double>(b.data()[i]) * static_cast<double>(b.data()[i]);
+    }
+    CHECK(off / size < 1e-10);
+}
