@@ -27,9 +27,12 @@ extern NIBBLE_PROGRAM_LINEAR(nibble::q5_k);
 extern NIBBLE_PROGRAM_LINEAR(nibble::q6_k);
 extern NIBBLE_PROGRAM_LINEAR(nibble::tq2_0);
 extern NIBBLE_PROGRAM_LINEAR(nibble::nvfp4_block);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int2_g32);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int3_g32);
 extern NIBBLE_PROGRAM_LINEAR(nibble::int3_g64);
 extern NIBBLE_PROGRAM_LINEAR(nibble::int4_g32);
 extern NIBBLE_PROGRAM_LINEAR(nibble::int4_g128);
+extern NIBBLE_PROGRAM_LINEAR(nibble::int4_channel);
 extern NIBBLE_PROGRAM_LINEAR(nibble::int8_channel);
-static_assert(std::variant_size_v<nibble::any_weight> == 3 + 18,
+static_assert(std::variant_size_v<nibble::any_weight> == 3 + 21,
               "a storage joined or left known_storages: so must its line above");

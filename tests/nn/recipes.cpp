@@ -30,7 +30,7 @@ TEST_CASE("every recipe has a name of its own, by which it is found", "[nn]") {
                   info_of<std::remove_cvref_t<decltype(entry)>::recipe>());
         });
     });
-    CHECK(names.size() == 21);
+    CHECK(names.size() == 24);
 }
 
 TEST_CASE("integer weights meet int8 activations, float weights meet f32", "[nn]") {

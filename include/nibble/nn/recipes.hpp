@@ -38,9 +38,12 @@ inline constexpr auto q2_k = int8_but_embedding<use<nibble::q2_k>, use<nibble::q
 inline constexpr auto iq4_nl = int8_but_embedding<use<nibble::iq4_nl>, use<nibble::q8_0>>;
 inline constexpr auto mxfp4 = int8_but_embedding<use<nibble::mxfp4>, use<nibble::q8_0>>;
 inline constexpr auto int8_channel = all_int8<use<nibble::int8_channel>>;
+inline constexpr auto int4_channel = all_int8<use<nibble::int4_channel>>;
 inline constexpr auto int4_g32 = all_int8<use<nibble::int4_g32>>;
 inline constexpr auto int4_g128 = all_int8<use<nibble::int4_g128>>;
 inline constexpr auto int3_g64 = all_int8<use<nibble::int3_g64>>;
+inline constexpr auto int3_g32 = all_int8<use<nibble::int3_g32>>;
+inline constexpr auto int2_g32 = all_int8<use<nibble::int2_g32>>;
 inline constexpr auto mixed =
     recipe(role::embedding = use<nibble::int8_channel>, role::attention = use<nibble::int4_g32>,
            role::mlp = use<nibble::int3_g64>, role::activations = use<int8_activations>);
@@ -75,9 +78,12 @@ constexpr void for_each_recipe(F&& f) {
     f(named_recipe<recipes::iq4_nl>{"iq4_nl", "ggml's 16 uneven levels in blocks of 32, embedding as q8_0"});
     f(named_recipe<recipes::mxfp4>{"mxfp4", "OCP's e2m1 in blocks of 32, embedding as q8_0"});
     f(named_recipe<recipes::int8_channel>{"int8_channel", "8 bits, one scale a row"});
+    f(named_recipe<recipes::int4_channel>{"int4_channel", "4 bits, one scale a row"});
     f(named_recipe<recipes::int4_g32>{"int4_g32", "4 bits in groups of 32"});
     f(named_recipe<recipes::int4_g128>{"int4_g128", "4 bits in groups of 128"});
     f(named_recipe<recipes::int3_g64>{"int3_g64", "3 bits in groups of 64"});
+    f(named_recipe<recipes::int3_g32>{"int3_g32", "3 bits in groups of 32"});
+    f(named_recipe<recipes::int2_g32>{"int2_g32", "2 bits in groups of 32"});
     f(named_recipe<recipes::mixed>{"mixed", "mlp 3 bits in groups of 64, attention 4 bits in groups of 32, embedding "
                                             "8 bits a row"});
 }

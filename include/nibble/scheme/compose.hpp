@@ -113,6 +113,25 @@ using scheme = typename detail::canonical<Policies...>::type;
 template <class S>
 concept quantization_scheme = detail::is_basic_scheme<S>;
 
+namespace detail {
+
+template <class S, class New>
+struct gradient_replaced;
+template <class Format, class Range, class Granularity, class Symmetry, class Rounding, class ScaleAs, class ScaleRule,
+          class CodesFrom, class Division, class ZeroOrder, class ZeroGroup, class Tail, class Old, class New>
+struct gradient_replaced<basic_scheme<Format, Range, Granularity, Symmetry, Rounding, ScaleAs, ScaleRule, CodesFrom,
+                                      Division, ZeroOrder, ZeroGroup, Tail, Old>,
+                         New> {
+    using type = basic_scheme<Format, Range, Granularity, Symmetry, Rounding, ScaleAs, ScaleRule, CodesFrom, Division,
+                              ZeroOrder, ZeroGroup, Tail, New>;
+};
+
+}  // namespace detail
+
+/// S with another gradient: the same codes, scales and files.
+template <quantization_scheme S, class Gradient>
+using with_gradient = typename detail::gradient_replaced<S, Gradient>::type;
+
 /// What decoding S reads: the key of packed tensors, kernels and files.
 template <quantization_scheme S>
 using storage_of = typename S::storage;

@@ -35,9 +35,12 @@ constexpr void for_each_preset(F&& f) {
     f(named_preset<nvfp4>{"nvfp4", "NVFP4"});
     f(named_preset<nvfp4_block>{"nvfp4_block", "ggml NVFP4, decoding"});
     f(named_preset<nf4_g64>{"nf4_g64", "QLoRA NF4"});
+    f(named_preset<int2_g32>{"int2_g32", ""});
+    f(named_preset<int3_g32>{"int3_g32", ""});
     f(named_preset<int3_g64>{"int3_g64", ""});
     f(named_preset<int4_g32>{"int4_g32", ""});
     f(named_preset<int4_g128>{"int4_g128", ""});
+    f(named_preset<int4_channel>{"int4_channel", ""});
     f(named_preset<int8_channel>{"int8_channel", ""});
     f(named_preset<int8_token>{"int8_token", ""});
     f(named_preset<ggml_iq4_nl>{"ggml_iq4_nl", "ggml IQ4_NL"});

@@ -47,9 +47,12 @@ using nvfp4 = scheme<e2m1, per_group<16>, scale_as<two_level<e4m3, float, 0>>, r
 using nvfp4_block = scheme<e2m1, per_group<16>, scale_as<e4m3>, reject_tail>;
 
 using nf4_g64 = scheme<nf4, per_group<64>, scale_as<float>>;                   ///< 4.5 bits a weight
+using int2_g32 = scheme<bits<2>, per_group<32>>;                               ///< 2.5 bits a weight
+using int3_g32 = scheme<bits<3>, per_group<32>>;                               ///< 3.5 bits a weight
 using int3_g64 = scheme<bits<3>, per_group<64>>;                               ///< 3.25 bits a weight
 using int4_g32 = scheme<bits<4>, per_group<32>>;                               ///< 4.5 bits a weight
 using int4_g128 = scheme<bits<4>, per_group<128>>;                             ///< 4.125 bits a weight
+using int4_channel = scheme<bits<4>, per_channel>;                             ///< weights, one scale an output
 using int8_channel = scheme<bits<8>, per_channel>;                             ///< weights, one scale an output
 using int8_token = scheme<bits<8>, per_token, narrow_range, scale_as<float>>;  ///< activations, one scale a token
 

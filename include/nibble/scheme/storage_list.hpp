@@ -19,7 +19,8 @@ using known_storages =
     storage_list<storage_of<q4_0>, storage_of<q4_1>, storage_of<q5_0>, storage_of<q5_1>, storage_of<q8_0>,
                  storage_of<q2_k>, storage_of<q3_k>, storage_of<q4_k>, storage_of<q5_k>, storage_of<q6_k>,
                  storage_of<tq2_0>, storage_of<iq4_nl>, storage_of<mxfp4>, storage_of<nvfp4_block>,
-                 storage_of<int3_g64>, storage_of<int4_g32>, storage_of<int4_g128>, storage_of<int8_channel>>;
+                 storage_of<int2_g32>, storage_of<int3_g32>, storage_of<int3_g64>, storage_of<int4_g32>,
+                 storage_of<int4_g128>, storage_of<int4_channel>, storage_of<int8_channel>>;
 
 namespace detail {
 
