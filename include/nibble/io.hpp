@@ -23,4 +23,6 @@
 #include <nibble/io/safetensors_checkpoint_writer.hpp>  // the same, written tensor by tensor
 #include <nibble/io/safetensors_writer.hpp>             // safetensors, written in a stream
 #include <nibble/io/stored_tensor.hpp>                  // a matrix of a file, as values or codes
+#include <nibble/io/token_order.hpp>                    // where training windows begin
+#include <nibble/io/token_shard.hpp>                    // ids of a text, mapped
 #include <nibble/io/xxh64.hpp>                          // XXH64

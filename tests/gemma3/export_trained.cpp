@@ -83,8 +83,6 @@ constexpr auto ggml_blocks =
 constexpr auto some_floats =
     recipe(role::mlp = use<int3_g64>, role::otherwise = keep<bf16>, role::activations = use<int8_activations>);
 
-using int4_learned = scheme<bits<4>, per_group<32>, scale_as<bf16>, learned_step<>>;
-
 }  // namespace
 
 TEMPLATE_TEST_CASE_SIG("logits in training are those of the exported file, bit for bit, where activations are int8",
@@ -95,8 +93,9 @@ TEMPLATE_TEST_CASE_SIG("logits in training are those of the exported file, bit f
 }
 
 TEST_CASE("learned scales are those of the exported file", "[gemma3]") {
-    constexpr auto learned = recipe(role::otherwise = use<int4_learned>, role::activations = use<int8_activations>);
+    constexpr auto learned = recipes::int4_g32;
     auto m = model_of_file<learned>();
+    m.recipe = gemma3::trained_recipe_of<learned, true>();
     gemma3::for_each_parameter(
         [&](auto const& entry, std::uint32_t, auto& parameter) {
             if constexpr (requires { parameter.learned; }) {

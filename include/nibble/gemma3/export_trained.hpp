@@ -7,7 +7,9 @@
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipe.hpp>
 #include <nibble/nn/trained_weight.hpp>
+#include <nibble/quantize/learned_step.hpp>
 #include <nibble/quantize/options.hpp>
+#include <nibble/quantize/quantize.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -50,11 +52,14 @@ public:
     }
 
     template <class S, class Role>
-        requires(quantization_scheme<S> && trained_as<S>.is_learned)
+        requires(has_learnable_scale<S>)
     packed_tensor<storage_of<S>> packed(tensor_entry<Role> const& entry, std::uint32_t layer,
-                                        quantize_statistics& /*counted*/) const {
+                                        quantize_statistics& counted) const {
         auto const& w = *std::get<trained_matrix const*>(parameters_.at(gguf_name(entry, layer)));
-        return nibble::detail::trained_scheme<S>::pack(where_, w.values, w.learned, {});
+        if (w.learned.scale.rows() != 0) {
+            return quantize_at<S>(where_, w.values, w.learned.scale);
+        }
+        return quantize<S>(where_, w.values, {.statistics = &counted});
     }
 
 private:
@@ -65,7 +70,8 @@ private:
 }  // namespace detail
 
 /// Writes a model in training as the GGUF file that serves it: each matrix under the scheme that it was trained under,
-/// with exactly the codes and scales that its last step saw. `Recipe` is that of the model; errors as write_gguf.
+/// with exactly the codes and scales that its next step would see, learned ones too. `Recipe` is that of the model;
+/// errors as write_gguf.
 template <auto Recipe>
 export_statistics export_trained(cpu where, std::filesystem::path const& path, trained_model const& m,
                                  vocabulary const& words, export_options const& options = {}) {

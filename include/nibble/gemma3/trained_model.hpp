@@ -24,6 +24,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nibble::gemma3 {
@@ -42,13 +43,27 @@ struct trained_recipe {
     }
 };
 
-template <auto Recipe>
+namespace detail {
+
+template <class T, bool Learned>
+constexpr trained_format const* trained_choice() {
+    if constexpr (Learned && has_learnable_scale<T>) {
+        return &trained_as<with_learned_scale<T>>;
+    } else {
+        return &trained_as<T>;
+    }
+}
+
+}  // namespace detail
+
+/// `LearnScales`: by learned_step, whatever gradients the schemes of the recipe name, where has_learnable_scale.
+template <auto Recipe, bool LearnScales = false>
 constexpr trained_recipe trained_recipe_of() {
     using activations = scheme_for<Recipe, role::activations>;
     using kv = scheme_for<Recipe, role::kv_cache>;
-    return {.embedding = &trained_as<scheme_for<Recipe, role::embedding>>,
-            .attention = &trained_as<scheme_for<Recipe, role::attention>>,
-            .mlp = &trained_as<scheme_for<Recipe, role::mlp>>,
+    return {.embedding = detail::trained_choice<scheme_for<Recipe, role::embedding>, LearnScales>(),
+            .attention = detail::trained_choice<scheme_for<Recipe, role::attention>, LearnScales>(),
+            .mlp = detail::trained_choice<scheme_for<Recipe, role::mlp>, LearnScales>(),
             .activations = std::same_as<activations, float>  ? activation_kind::f32
                            : std::same_as<activations, bf16> ? activation_kind::bf16
                                                              : activation_kind::int8,
@@ -105,6 +120,24 @@ inline trained_parameters zero_parameters(configuration const& c) {
     return p;
 }
 
+/// Parameters as rows(entry, layer, first row, chunk) fills them, as write_gguf asks for: random_rows, for example.
+template <class Rows>
+trained_parameters parameters_from(configuration const& c, Rows const& rows) {
+    auto p = zero_parameters(c);
+    for_each_parameter(
+        [&](auto const& entry, std::uint32_t layer, auto& parameter) {
+            if constexpr (requires { parameter.values; }) {
+                rows(entry, layer, 0, parameter.values);
+            } else {
+                matrix<float> row(1, parameter.size());
+                rows(entry, layer, 0, row);
+                std::copy_n(row.data(), parameter.size(), parameter.data());
+            }
+        },
+        p);
+    return p;
+}
+
 /// A Gemma 3 in training; its head is its embedding.
 struct trained_model {
     configuration config;
@@ -123,6 +156,19 @@ trained_format const& format_of(trained_recipe const& recipe, tensor_entry<Role>
         static_assert(std::same_as<tensor_entry<Role>, mlp_entry>, "nibble: a norm has no format; it is f32 always");
         return *recipe.mlp;
     }
+}
+
+/// A model to train under a recipe, its learned scales as the weights suggest them.
+inline trained_model make_trained(cpu where, configuration const& c, trained_recipe const& recipe,
+                                  trained_parameters parameters) {
+    for_each_parameter(
+        [&](auto const& entry, std::uint32_t, auto& parameter) {
+            if constexpr (requires { parameter.values; }) {
+                parameter.learned = format_of(recipe, entry).initial(where, parameter.values);
+            }
+        },
+        parameters);
+    return {c, recipe, std::move(parameters)};
 }
 
 namespace detail {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ public:
         : model_(std::move(model)), options_(options), gradients_(zero_parameters(model_.config)) {
         std::size_t count = 0;
         for_each_run([&](trained_kind, std::span<float> w) { count += w.size(); }, model_.parameters);
+        nibble::detail::factors_of(options_.adamw, 1);  // throws for what is out of range
         mean_.assign(count, State{});
         square_.assign(count, State{});
     }
@@ -96,21 +98,21 @@ public:
         return result;
     }
 
-    /// Everything that steps change, for files: f(name part, span) over the state of the optimizer.
+    /// The state of the optimizer, in the order of for_each_run.
     std::span<State const> mean() const { return mean_; }
     std::span<State const> square() const { return square_; }
 
-    /// Goes on from what another trainer of the same shape had. Throws nibble::error for other sizes.
-    void resume(std::uint64_t steps, std::uint64_t skipped, std::vector<State> mean, std::vector<State> square) {
-        if (mean.size() != mean_.size() || square.size() != square_.size() || skipped > steps) {
-            throw error("The state of an optimizer of " + std::to_string(mean.size()) +
-                        " numbers does not fit a model of " + std::to_string(mean_.size()) +
-                        "; resume with the model and the recipe that it was saved with.");
+    /// Goes on from what a trainer of the same shape had: fill(parameters, mean, square) puts that in place, all the
+    /// numbers that steps change. Throws nibble::error where more steps were skipped than done.
+    template <class Fill>
+    void resume(std::uint64_t steps, std::uint64_t skipped, Fill&& fill) {
+        if (skipped > steps) {
+            throw error("A trainer cannot have skipped " + std::to_string(skipped) + " steps of " +
+                        std::to_string(steps) + "; give the counts of the run that it resumes.");
         }
+        fill(model_.parameters, std::span(mean_), std::span(square_));
         steps_ = steps;
         skipped_ = skipped;
-        mean_ = std::move(mean);
-        square_ = std::move(square);
     }
 
 private:
@@ -132,13 +134,14 @@ private:
             scale_gradients(where, runs, factor);
         }
         std::size_t at = 0;
+        std::uint32_t run = first_run;
         for_each_run(
             [&](trained_kind kind, std::span<float> w, std::span<float const> g) {
                 auto how = options_.adamw;
                 how.rate = result.rate;
                 how.weight_decay = kind == trained_kind::weights ? how.weight_decay : 0.0;
                 adamw_step<State>(where, how, steps_ - skipped_, w, g, std::span(mean_).subspan(at, w.size()),
-                                  std::span(square_).subspan(at, w.size()), {key.seed, key.step, run_number(at)});
+                                  std::span(square_).subspan(at, w.size()), {key.seed, key.step, run++});
                 at += w.size();
             },
             model_.parameters, gradients_);
@@ -152,8 +155,8 @@ private:
             model_.parameters);
     }
 
-    /// Tells the random bits of a run's state from those of weights.
-    static std::uint32_t run_number(std::size_t at) { return 0x80000000u + static_cast<std::uint32_t>(at >> 6); }
+    /// Numbers of runs, for the random bits of their state, begin behind those of all matrices.
+    static constexpr std::uint32_t first_run = 0x80000000u;
 
     trained_model model_;
     trainer_options options_;

@@ -40,6 +40,11 @@ public:
         return {peak, floor, warmup, steps};
     }
 
+    double peak() const { return peak_; }
+    double floor() const { return floor_; }
+    std::uint64_t warmup() const { return warmup_; }
+    std::uint64_t steps() const { return steps_; }
+
     double rate(std::uint64_t step) const {
         auto const over = [](std::uint64_t a, std::uint64_t b) {
             return static_cast<double>(a) / static_cast<double>(b);

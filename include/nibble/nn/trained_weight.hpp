@@ -234,7 +234,11 @@ struct trained_scheme {
         auto const packed = pack(where, w.values, w.learned, key);
         auto g = quantization_gradient<S>(where, w.values, packed, gradient.values, w.learned.step);
         gradient.values = std::move(g.dw);
-        gradient.learned = {std::move(g.dscale), std::move(g.dstep), std::move(g.dzero)};
+        auto const or_zeros = [](matrix<float>& d, matrix<float> const& of) {  // stored, but not learned
+            return d.rows() == of.rows() ? std::move(d) : matrix<float>(of.rows(), of.columns());
+        };
+        gradient.learned = {or_zeros(g.dscale, w.learned.scale), or_zeros(g.dstep, w.learned.step),
+                            or_zeros(g.dzero, w.learned.zero)};
     }
 };
 
@@ -292,6 +296,21 @@ template <quantization_scheme S>
 struct training_of<S> : trained_scheme<S> {};
 
 }  // namespace detail
+
+/// Whether scales of S may be learned: each is one number of its own, and codes are the nearest under it.
+template <class S>
+inline constexpr bool has_learnable_scale = [] {
+    if constexpr (quantization_scheme<S>) {
+        return S::is_symmetric && !rounds_at_random<S> &&
+               std::constructible_from<typename storage_of<S>::scale_type, float>;
+    } else {
+        return false;
+    }
+}();
+
+/// S with scales that are learned: Esser et al., "Learned Step Size Quantization", ICLR 2020.
+template <quantization_scheme S>
+using with_learned_scale = with_gradient<S, learned_step<clip_strict, normalised_per_step>>;
 
 /// The format of what a recipe says: a scheme, float, f16 or bf16.
 template <class T>
