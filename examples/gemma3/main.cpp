@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// gemma3: runs, quantizes and measures Gemma 3 models. This file is its command line.
+// gemma3: runs, trains, quantizes and measures Gemma 3 models. This file is its command line.
 #include "options.hpp"
+#include "report.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -178,6 +179,68 @@ void add_compare(CLI::App& app) {
     add_json(sub, o.json);
 }
 
+void add_training(CLI::App* sub, training_options& o) {
+    sub->add_option("--text", o.texts, "Files with text; a tenth of each is kept to measure on")->required();
+    sub->add_option("--out", o.out, "Folder of the run; one that has a run goes on with it")->required();
+    sub->add_option("--steps", o.steps, "Steps of training")->required()->check(CLI::Range(1, 1 << 30));
+    sub->add_option("--batch", o.batch, "Texts a step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+    sub->add_option("--tokens", o.tokens, "Tokens of a text")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+    sub->add_option("--rate", o.rate, "Highest learning rate, which falls to a 20th in half a cosine")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    sub->add_option("--warmup", o.warmup, "Steps in which the rate rises")->check(whole())->capture_default_str();
+    sub->add_option("--weight-decay", o.weight_decay, "Of matrices")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    sub->add_option("--seed", o.seed, "Of the weights and of the order of the texts")
+        ->check(whole())
+        ->capture_default_str();
+    sub->add_option("--save-every", o.save_every, "Steps from one checkpoint to the next")
+        ->check(CLI::Range(1, 1 << 30))
+        ->capture_default_str();
+    sub->add_flag("--recompute", o.recompute, "Run blocks again on the way back: less memory, more time");
+    add_threads(sub, o.threads);
+    add_json(sub, o.json);
+}
+
+void add_train(CLI::App& app) {
+    auto [sub, o] = add_command(app, "train", "Train a model from random weights", &program::train);
+    sub->footer(
+        "The folder gets the state of the run (state-STEP.safetensors), metrics.jsonl with a line a step, and at the\n"
+        "end model.gguf. Ctrl-C saves and stops; the same command goes on, with the same bits as if nothing had been.");
+    sub->add_option("--config", o.configuration, "tiny, or a size of Gemma 3")->required();
+    sub->add_option("--pieces", o.pieces,
+                    "Of the vocabulary, which is learned from the text; as the configuration has "
+                    "unless given, 263 for bytes alone")
+        ->check(CLI::Range(263, 262208));
+    add_training(sub, o.training);
+}
+
+void add_qat(CLI::App& app) {
+    auto [sub, o] = add_command(app, "qat", "Train a model so that it bears a recipe", &program::qat);
+    sub->footer(
+        "Every product sees the weights as the recipe stores them. With --teacher, the targets are the probabilities\n"
+        "of that model, the float one for example, else the text. The folder is as with `gemma3 train`; its "
+        "model.gguf\n"
+        "has exactly the codes and scales of the last step.");
+    sub->add_option("CHECKPOINT", o.checkpoint, "A trained model: GGUF, or safetensors")->required();
+    sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`")->required();
+    sub->add_option("--teacher", o.teacher, "Model whose probabilities are the targets");
+    sub->add_option("--temperature", o.temperature, "Of these probabilities")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    sub->add_option("--activations", o.activations, "f32, bf16 or int8; the default is what the recipe says");
+    sub->add_flag("--fixed-scales", o.fixed_scales, "Fit scales to the weights in every step, do not learn them");
+    add_training(sub, o.training);
+}
+
+void add_report(CLI::App& app) {
+    auto [sub, o] = add_command(app, "report", "Write a page about a training run", &program::report);
+    sub->footer("The page, report.html in the folder, needs no other file and no script.");
+    sub->add_option("DIR", o.folder, "The folder of `gemma3 train` or `gemma3 qat`")->required();
+    add_json(sub, o.json);
+}
+
 void add_make(CLI::App& app) {
     auto [sub, o] = add_command(app, "make", "Make a model with random weights", &program::make);
     sub->add_option("OUT", o.out, "GGUF file to write")->required();
@@ -209,7 +272,7 @@ int fail(std::string const& what) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Run, quantize and measure Gemma 3 models.", "gemma3");
+    CLI::App app("Run, train, quantize and measure Gemma 3 models.", "gemma3");
     app.set_version_flag("--version", "gemma3 (nibble) " NIBBLE_VERSION);
     app.require_subcommand(1);
     app.get_formatter()->column_width(28);
@@ -222,6 +285,9 @@ int main(int argc, char** argv) {
     add_tokenize(app);
     add_logits(app);
     add_generate(app);
+    add_train(app);
+    add_qat(app);
+    add_report(app);
     add_make(app);
     add_recipes(app);
     try {

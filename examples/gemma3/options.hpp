@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace program {
 
@@ -86,6 +87,39 @@ struct compare_options {
     bool json = false;
 };
 
+/// What both kinds of training take.
+struct training_options {
+    std::vector<std::string> texts{};
+    std::string out{};  ///< folder
+    std::uint64_t steps = 0;
+    std::uint64_t batch = 16;    ///< texts a step
+    std::uint64_t tokens = 256;  ///< of a text
+    double rate = 0;             ///< highest
+    std::uint64_t warmup = 20;
+    double weight_decay = 0.1;
+    std::uint64_t seed = 0;
+    std::uint64_t save_every = 100;  ///< steps
+    bool recompute = false;
+    std::size_t threads = 0;
+    bool json = false;
+};
+
+struct train_options {
+    training_options training{.rate = 3e-3};
+    std::string configuration;
+    std::uint32_t pieces = 0;  ///< of the vocabulary; 0: as many as the configuration has
+};
+
+struct qat_options {
+    training_options training{.rate = 5e-4};
+    std::string checkpoint;
+    std::string recipe;
+    std::string teacher;  ///< empty: the texts teach
+    double temperature = 1;
+    std::string activations;  ///< empty: what the recipe says
+    bool fixed_scales = false;
+};
+
 struct make_options {
     std::string out;
     std::string configuration;
@@ -112,6 +146,8 @@ void generate(generate_options const& options);
 void quantize(quantize_options const& options);
 void perplexity(perplexity_options const& options);
 void compare(compare_options const& options);
+void train(train_options const& options);
+void qat(qat_options const& options);
 void make(make_options const& options);
 void bench(bench_options const& options);
 

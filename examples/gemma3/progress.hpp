@@ -43,6 +43,12 @@ public:
         done_.store(done, std::memory_order_relaxed);
     }
 
+    /// What the line says behind the rest.
+    void note(std::string text) {
+        std::lock_guard const lock(mutex_);
+        note_ = ", " + std::move(text);
+    }
+
 private:
     void paint() {
         using namespace std::chrono;
@@ -55,7 +61,7 @@ private:
             double const seconds = duration<double>(steady_clock::now() - begin).count();
             if (total != 0) {
                 double const percent = 100 * static_cast<double>(done) / static_cast<double>(total);
-                std::fprintf(stderr, "\r\033[K%s: %.0f %%, %.0f s", what_.c_str(), percent, seconds);
+                std::fprintf(stderr, "\r\033[K%s: %.0f %%, %.0f s%s", what_.c_str(), percent, seconds, note_.c_str());
             } else {
                 std::fprintf(stderr, "\r\033[K%s: %.0f s", what_.c_str(), seconds);
             }
@@ -67,6 +73,7 @@ private:
     }
 
     std::string what_;
+    std::string note_;
     std::atomic<std::uint64_t> done_{0};
     std::atomic<std::uint64_t> total_{0};
     std::mutex mutex_;

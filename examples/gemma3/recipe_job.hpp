@@ -6,6 +6,8 @@
 #include <nibble/gemma3/configuration.hpp>
 #include <nibble/gemma3/export.hpp>
 #include <nibble/gemma3/recover_checkpoint.hpp>
+#include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipes.hpp>
 
 #include <cstdint>
@@ -29,6 +31,13 @@ struct recipe_job {
     static nb::gemma3::export_statistics recover(nb::cpu where, nb::gemma3::checkpoint const& file,
                                                  nb::gemma3::recovery const& how, std::string const& path,
                                                  nb::gemma3::export_options const& options);
+
+    /// The recipe as training sees it, with learned scales where it can have them.
+    static nb::gemma3::trained_recipe trained(bool learn_scales);
+
+    static nb::gemma3::export_statistics export_trained(nb::cpu where, nb::gemma3::trained_model const& model,
+                                                        nb::vocabulary const& words, std::string const& path,
+                                                        nb::gemma3::export_options const& options);
 
     static nb::gemma3::export_statistics make(nb::cpu where, nb::gemma3::configuration const& config,
                                               std::uint64_t seed, std::string const& path,

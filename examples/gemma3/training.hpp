@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "options.hpp"
+#include "output.hpp"
+
+#include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/training_pass.hpp>
+#include <nibble/gemma3/vocabulary.hpp>
+#include <nibble/io/safetensors_writer.hpp>
+#include <nibble/nn/schedule.hpp>
+#include <nibble/tensor/backend.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace program {
+
+namespace nb = nibble;
+
+/// The texts of the options: the first nine tenths of each to train on, the rest to measure on.
+struct split_texts {
+    std::string train;
+    std::string held_out;
+};
+
+/// Throws nibble::error for a file that cannot be read.
+split_texts read_texts(std::vector<std::string> const& paths);
+
+/// A run: what is trained, on what, and where it is kept.
+struct training_job {
+    training_options const& options;
+    split_texts const& texts;
+    nb::vocabulary const& words;
+    nb::gemma3::training_loss loss{};
+    nb::safetensors_metadata facts{};  ///< what a run that goes on has to have alike, beside the options
+    json about;                        ///< for run.json
+};
+
+/// Trains, or goes on from what the folder has: token shards, state-<step>.safetensors, metrics.jsonl and run.json.
+/// Returns the model as the last step left it; the run may have been interrupted before.
+struct trained_result {
+    nb::gemma3::trained_model model;
+    std::uint64_t steps = 0;
+    std::uint64_t skipped = 0;
+    double held_out = 0;  ///< perplexity
+};
+trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, training_job const& job);
+
+}  // namespace program
