@@ -7,8 +7,26 @@
 #include <cstddef>
 #include <tuple>
 
+/// One scheme of each kind of levels, of zeros, of scales in storage and of groups: for what goes on around groups, not
+/// how one is fitted.
+using some_schemes = std::tuple<
+    nibble::q4_0, nibble::q4_k, nibble::q6_k, nibble::iq4_nl, nibble::mxfp4, nibble::nvfp4, nibble::int4_g32,
+    nibble::int8_channel,  //
+    nibble::scheme<nibble::bits<1>, nibble::asymmetric_offset, nibble::per_group<32>>,
+    nibble::scheme<nibble::bits<4>, nibble::asymmetric, nibble::per_group<32>, nibble::scale_as<nibble::f16>>,
+    nibble::scheme<nibble::bits<5>, nibble::mid_rise, nibble::per_block<4, 32>>,
+    nibble::scheme<nibble::bits<4>, nibble::asymmetric_middle, nibble::per_block<3, 20>, nibble::zero_padded>,
+    nibble::scheme<nibble::ternary, nibble::per_tensor, nibble::no_clipping, nibble::round_away_from_zero>,
+    nibble::scheme<nibble::bits<8>, nibble::per_token, nibble::percentile<999, 1000>>,
+    nibble::scheme<nibble::bits<4>, nibble::asymmetric_offset, nibble::per_group<32>,
+                   nibble::scale_as<nibble::q4_k::scale_type>, nibble::least_squares>>;
+
 /// The schemes that every property is tested over. A new policy joins every test by joining this list: each value of
-/// each decision is here at least once, but for those of other systems, which tests/scheme/foreign.cpp tests alike.
+/// each decision is here at least once, but for those of other systems, which tests/scheme/foreign.cpp tests alike. The
+/// sanitizers look at memory and threads, where one scheme of a kind stands for all.
+#if defined(NIBBLE_TEST_FEW_SCHEMES)
+using all_schemes = some_schemes;
+#else
 using all_schemes = std::tuple<
     nibble::q4_0, nibble::q4_1, nibble::q5_0, nibble::q5_1, nibble::q8_0, nibble::q2_k, nibble::q3_k, nibble::q4_k,
     nibble::q5_k, nibble::q6_k, nibble::tq2_0, nibble::iq4_nl, nibble::mxfp4, nibble::nvfp4, nibble::nvfp4_block,
@@ -44,17 +62,4 @@ using all_schemes = std::tuple<
     nibble::scheme<nibble::bits<4>, nibble::asymmetric_middle, nibble::per_group<64>, nibble::hqq>,
     nibble::scheme<nibble::bits<4>, nibble::asymmetric_offset, nibble::per_group<32>,
                    nibble::scale_as<nibble::q4_k::scale_type>, nibble::least_squares>>;
-
-/// A few of them, for properties of what goes on around groups, and not of how one is fitted: each kind of levels, of
-/// zeros, of scales in storage and of groups at least once.
-using some_schemes = std::tuple<
-    nibble::q4_0, nibble::q4_k, nibble::q6_k, nibble::iq4_nl, nibble::mxfp4, nibble::nvfp4, nibble::int4_g32,
-    nibble::int8_channel,  //
-    nibble::scheme<nibble::bits<1>, nibble::asymmetric_offset, nibble::per_group<32>>,
-    nibble::scheme<nibble::bits<4>, nibble::asymmetric, nibble::per_group<32>, nibble::scale_as<nibble::f16>>,
-    nibble::scheme<nibble::bits<5>, nibble::mid_rise, nibble::per_block<4, 32>>,
-    nibble::scheme<nibble::bits<4>, nibble::asymmetric_middle, nibble::per_block<3, 20>, nibble::zero_padded>,
-    nibble::scheme<nibble::ternary, nibble::per_tensor, nibble::no_clipping, nibble::round_away_from_zero>,
-    nibble::scheme<nibble::bits<8>, nibble::per_token, nibble::percentile<999, 1000>>,
-    nibble::scheme<nibble::bits<4>, nibble::asymmetric_offset, nibble::per_group<32>,
-                   nibble::scale_as<nibble::q4_k::scale_type>, nibble::least_squares>>;
+#endif
