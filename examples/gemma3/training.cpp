@@ -8,6 +8,7 @@
 #include <nibble/gemma3/tokenizer.hpp>
 #include <nibble/gemma3/trainer.hpp>
 #include <nibble/gemma3/training_checkpoint.hpp>
+#include <nibble/gemma3/training_texts.hpp>
 #include <nibble/io/atomic_file.hpp>
 #include <nibble/io/token_order.hpp>
 #include <nibble/io/token_shard.hpp>

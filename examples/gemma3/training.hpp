@@ -38,14 +38,16 @@ struct training_job {
     json about;                        ///< for run.json
 };
 
-/// Trains, or goes on from what the folder has: token shards, state-<step>.safetensors, metrics.jsonl and run.json.
-/// Returns the model as the last step left it; the run may have been interrupted before.
+/// A model as the last step left it; a run may have been interrupted before the last of all.
 struct trained_result {
     nb::gemma3::trained_model model;
     std::uint64_t steps = 0;
     std::uint64_t skipped = 0;
     double held_out = 0;  ///< perplexity
 };
+
+/// Trains, or goes on from what the folder has. It gets token shards, state-<step>.safetensors, metrics.jsonl and
+/// run.json.
 trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, training_job const& job);
 
 }  // namespace program

@@ -5,6 +5,7 @@
 #include <nibble/gemma3/export_trained.hpp>
 #include <nibble/gemma3/load.hpp>
 #include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/training_texts.hpp>
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipes.hpp>
 #include <nibble/scheme/gradient.hpp>

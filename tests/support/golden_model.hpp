@@ -107,7 +107,8 @@ inline void write_golden_model(golden_sizes const& sizes, std::string const& con
 /// One model of tests/golden: what make_logits.py wrote about it, and the model itself, made anew.
 class golden_model {
 public:
-    /// `name` is "gemma3-tiny", "gemma3-tiny-rope8" or "gemma3-train"; throws nibble::error where a file is missing or damaged.
+    /// `name` is "gemma3-tiny", "gemma3-tiny-rope8" or "gemma3-train"; throws nibble::error where a file is missing or
+    /// damaged.
     explicit golden_model(std::string name) : name_(std::move(name)), about_(nlohmann::json::parse(read(".json"))) {
         auto const size = [&](char const* key) { return about_.at(key).get<std::uint64_t>(); };
         sizes_ = {size("seed"),     size("layers"),    size("hidden"), size("heads"),

@@ -1,142 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/gemma3/block.hpp>
 #include <nibble/gemma3/configuration.hpp>
-#include <nibble/gemma3/kv_cache.hpp>
 #include <nibble/gemma3/tensor_names.hpp>
-#include <nibble/nn/linear.hpp>
-#include <nibble/nn/recipe.hpp>
-#include <nibble/nn/rms_norm.hpp>
-#include <nibble/nn/rope.hpp>
-#include <nibble/nn/trained_weight.hpp>
-#include <nibble/numeric/bf16.hpp>
-#include <nibble/numeric/error.hpp>
-#include <nibble/numeric/f16.hpp>
-#include <nibble/numeric/random.hpp>
+#include <nibble/gemma3/trained_parameters.hpp>
+#include <nibble/gemma3/trained_recipe.hpp>
 #include <nibble/tensor/backend.hpp>
-#include <nibble/tensor/matrix.hpp>
 
-#include <algorithm>
-#include <concepts>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <span>
-#include <string>
 #include <utility>
-#include <vector>
 
 namespace nibble::gemma3 {
-
-/// A recipe as training sees it, a value.
-struct trained_recipe {
-    trained_format const* embedding;
-    trained_format const* attention;
-    trained_format const* mlp;
-    activation_kind activations;
-    nibble::kv_type kv_type;
-
-    /// The format of the matrices that are multiplied with this input.
-    trained_format const& of(block_input input) const {
-        return input == block_input::attention || input == block_input::mixed ? *attention : *mlp;
-    }
-};
-
-namespace detail {
-
-template <class T, bool Learned>
-constexpr trained_format const* trained_choice() {
-    if constexpr (Learned && has_learnable_scale<T>) {
-        return &trained_as<with_learned_scale<T>>;
-    } else {
-        return &trained_as<T>;
-    }
-}
-
-}  // namespace detail
-
-/// `LearnScales`: by learned_step, whatever gradients the schemes of the recipe name, where has_learnable_scale.
-template <auto Recipe, bool LearnScales = false>
-constexpr trained_recipe trained_recipe_of() {
-    using activations = scheme_for<Recipe, role::activations>;
-    using kv = scheme_for<Recipe, role::kv_cache>;
-    return {.embedding = detail::trained_choice<scheme_for<Recipe, role::embedding>, LearnScales>(),
-            .attention = detail::trained_choice<scheme_for<Recipe, role::attention>, LearnScales>(),
-            .mlp = detail::trained_choice<scheme_for<Recipe, role::mlp>, LearnScales>(),
-            .activations = std::same_as<activations, float>  ? activation_kind::f32
-                           : std::same_as<activations, bf16> ? activation_kind::bf16
-                                                             : activation_kind::int8,
-            .kv_type = std::same_as<kv, float> ? nibble::kv_type::f32
-                       : std::same_as<kv, f16> ? nibble::kv_type::f16
-                                               : nibble::kv_type::bf16};
-}
-
-/// Parameters, gradients or optimizer state of a model in training. Norms are 1 + w.
-using trained_parameters = model_parameters<trained_matrix, std::vector<float>>;
-
-/// What a run of numbers in training is.
-enum class trained_kind : std::uint8_t {
-    weights,  ///< the values of a matrix
-    learned,  ///< of its quantizer
-    norm      ///< factors
-};
-
-/// f(kind, span...) for each run of numbers of models alike, in the order of a file: of a matrix its values and then
-/// what is learned.
-template <class F, class... Models>
-void for_each_run(F&& f, Models&... models) {
-    auto const span_of = [](auto& m) { return std::span(m.data(), m.rows() * m.columns()); };
-    for_each_parameter(
-        [&](auto const&, std::uint32_t, auto&... parameter) {
-            if constexpr ((requires { parameter.values; } && ...)) {
-                f(trained_kind::weights, span_of(parameter.values)...);
-                f(trained_kind::learned, span_of(parameter.learned.scale)...);
-                f(trained_kind::learned, span_of(parameter.learned.step)...);
-                f(trained_kind::learned, span_of(parameter.learned.zero)...);
-            } else {
-                f(trained_kind::norm, std::span(parameter)...);
-            }
-        },
-        models...);
-}
-
-/// Zeros in the shape of a configuration, the matrices numbered in the order of a file.
-inline trained_parameters zero_parameters(configuration const& c) {
-    trained_parameters p;
-    p.blocks.resize(c.layers);
-    std::uint32_t number = 0;
-    for_each_parameter(
-        [&](auto const& entry, std::uint32_t, auto& parameter) {
-            if constexpr (std::same_as<std::remove_cvref_t<decltype(parameter)>, trained_matrix>) {
-                parameter.values = matrix<float>(entry.rows(c), entry.columns(c));
-                parameter.number = number;
-            } else {
-                parameter.assign(entry.columns(c), 0.0f);
-            }
-            ++number;
-        },
-        p);
-    return p;
-}
-
-/// Parameters as rows(entry, layer, first row, chunk) fills them, as write_gguf asks for: random_rows, for example.
-template <class Rows>
-trained_parameters parameters_from(configuration const& c, Rows const& rows) {
-    auto p = zero_parameters(c);
-    for_each_parameter(
-        [&](auto const& entry, std::uint32_t layer, auto& parameter) {
-            if constexpr (requires { parameter.values; }) {
-                rows(entry, layer, 0, parameter.values);
-            } else {
-                matrix<float> row(1, parameter.size());
-                rows(entry, layer, 0, row);
-                std::copy_n(row.data(), parameter.size(), parameter.data());
-            }
-        },
-        p);
-    return p;
-}
 
 /// A Gemma 3 in training; its head is its embedding.
 struct trained_model {
@@ -144,19 +18,6 @@ struct trained_model {
     trained_recipe recipe;
     trained_parameters parameters;
 };
-
-/// The format of an entry of the model.
-template <class Role>
-trained_format const& format_of(trained_recipe const& recipe, tensor_entry<Role> const& /*entry*/) {
-    if constexpr (std::same_as<tensor_entry<Role>, embedding_entry>) {
-        return *recipe.embedding;
-    } else if constexpr (std::same_as<tensor_entry<Role>, attention_entry>) {
-        return *recipe.attention;
-    } else {
-        static_assert(std::same_as<tensor_entry<Role>, mlp_entry>, "nibble: a norm has no format; it is f32 always");
-        return *recipe.mlp;
-    }
-}
 
 /// A model to train under a recipe, its learned scales as the weights suggest them.
 inline trained_model make_trained(cpu where, configuration const& c, trained_recipe const& recipe,
@@ -169,132 +30,6 @@ inline trained_model make_trained(cpu where, configuration const& c, trained_rec
         },
         parameters);
     return {c, recipe, std::move(parameters)};
-}
-
-namespace detail {
-
-/// Products with the stored values of a block's matrices.
-struct apply_trained {
-    trained_recipe const& recipe;
-    random_key key;
-
-    random_key key_of(trained_matrix const& w) const { return {key.seed, key.step, w.number}; }
-
-    void operator()(cpu where, activation_kind kind, block_input input, matrix_view<float const> x,
-                    trained_matrix const& w, matrix_view<float> y) const {
-        recipe.of(input).see(where, kind, w, key_of(w))->product(where, x, y);
-    }
-};
-
-/// Texts of equal length, each from its position 0 on.
-struct mix_whole_texts {
-    std::uint32_t layer;
-    rotation const& angles;
-    kv_cache& cache;
-
-    void operator()(cpu where, configuration const& c, matrix_view<float> q, matrix_view<float> k,
-                    matrix_view<float const> v, matrix_view<float> mixed) const {
-        std::size_t const tokens = angles.count();
-        auto const text = [&](auto const& x, std::size_t first) {
-            return std::remove_cvref_t<decltype(x)>(x.row(first).data(), tokens, x.columns());
-        };
-        for (std::size_t first = 0; first < q.rows(); first += tokens) {
-            mix_behind_cache{layer, angles, cache}(where, c, text(q, first), text(k, first), text(v, first),
-                                                   text(mixed, first));
-        }
-    }
-};
-
-}  // namespace detail
-
-/// Whole texts of one length on their way through a model in training, in the same arithmetic as forward() of a packed
-/// one: the same bits where activations are int8, or bf16 on one kernel family.
-class training_texts {
-public:
-    /// `ids` are texts of `tokens` ids each. Throws nibble::error where they are not, or an id is not in the
-    /// vocabulary.
-    training_texts(trained_model const& m, std::span<std::uint32_t const> ids, std::size_t tokens, random_key key)
-        : model_(m), ids_(ids), key_(key),
-          local_(0, tokens, m.config.head_dim, static_cast<double>(m.config.rope_base_local)),
-          global_(0, tokens, m.config.head_dim, static_cast<double>(m.config.rope_base),
-                  static_cast<double>(m.config.rope_factor)),
-          cache_(m.config, tokens, tokens, m.recipe.kv_type) {
-        if (ids.size() % tokens != 0) {
-            throw error(std::to_string(ids.size()) + " ids are not whole texts of " + std::to_string(tokens) +
-                        " tokens; cut or fill the last one.");
-        }
-        for (auto const id : ids) {
-            if (id >= m.config.vocabulary) {
-                throw error("A text to train on has the id " + std::to_string(id) + ", but the vocabulary ends at " +
-                            std::to_string(m.config.vocabulary - 1) + "; are these another model's tokens?");
-            }
-        }
-    }
-
-    std::size_t rows() const { return ids_.size(); }
-    std::span<std::uint32_t const> ids() const { return ids_; }
-    trained_model const& model() const { return model_; }
-    random_key key_of(trained_matrix const& w) const { return {key_.seed, key_.step, w.number}; }
-    rotation const& angles(std::uint32_t layer) const { return model_.config.is_global(layer) ? global_ : local_; }
-
-    /// h [rows, hidden]: rows of the embedding.
-    void embed(cpu where, matrix_view<float> h) const {
-        auto const& table = model_.parameters.token_embd;
-        model_.recipe.embedding->rows(where, table, ids_, key_of(table), h);
-        float const scale = model_.config.embedding_scale();
-        for (float& x : std::span(h.data(), h.rows() * h.columns())) {
-            x *= scale;
-        }
-    }
-
-    /// One block, in place.
-    void run(cpu where, std::uint32_t layer, block_values& values, matrix_view<float> h) {
-        forward(where, model_.config, model_.parameters.blocks[layer], model_.recipe.activations,
-                detail::mix_whole_texts{layer, angles(layer), cache_}, values, h,
-                detail::apply_trained{model_.recipe, key_});
-    }
-
-    /// The values that the head is multiplied with.
-    std::unique_ptr<seen_weight> head(cpu where) const {
-        auto const& table = model_.parameters.token_embd;
-        return model_.recipe.embedding->see(where, model_.recipe.activations, table, key_of(table));
-    }
-
-private:
-    trained_model const& model_;
-    std::span<std::uint32_t const> ids_;
-    random_key key_;
-    rotation local_;
-    rotation global_;
-    kv_cache cache_;
-};
-
-/// f(first, logits) with the logits [count, vocabulary] of texts, some rows at a time, in order.
-///   memory  at most `chunk` logits at a time
-template <class F>
-void for_each_logits(cpu where, trained_model const& m, std::span<std::uint32_t const> ids, std::size_t tokens,
-                     random_key key, F&& f, std::size_t chunk = std::size_t{1} << 24) {
-    if (ids.empty()) {
-        return;
-    }
-    training_texts texts(m, ids, tokens, key);
-    matrix<float> h(texts.rows(), m.config.hidden);
-    texts.embed(where, h);
-    {
-        block_values values(m.config, texts.rows());
-        for (std::uint32_t layer = 0; layer < m.config.layers; ++layer) {
-            texts.run(where, layer, values, h);
-        }
-    }
-    rms_norm(where, h, m.parameters.output_norm, m.config.rms_epsilon, h);
-    auto const head = texts.head(where);
-    std::size_t const most = (std::max)(std::size_t{1}, chunk / m.config.vocabulary);
-    for (std::size_t first = 0; first < texts.rows(); first += most) {
-        std::size_t const count = (std::min)(most, texts.rows() - first);
-        matrix<float> logits(count, m.config.vocabulary);
-        head->product(where, matrix_view<float const>(h.row(first).data(), count, h.columns()), logits);
-        f(first, logits);
-    }
 }
 
 }  // namespace nibble::gemma3

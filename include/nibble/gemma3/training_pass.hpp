@@ -4,6 +4,7 @@
 #include <nibble/gemm/dense_product.hpp>
 #include <nibble/gemma3/block_backward.hpp>
 #include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/training_texts.hpp>
 #include <nibble/nn/embedding_backward.hpp>
 #include <nibble/nn/loss.hpp>
 #include <nibble/nn/rms_norm.hpp>
