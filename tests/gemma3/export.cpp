@@ -255,7 +255,8 @@ TEST_CASE("A file of ggml's types names them in general.file_type", "[gemma3]") 
     for_each_recipe([&](auto entry) { types.append(entry.name).append("=").append(type_of(entry)).append(", "); });
     CHECK(types == "f32=0, bf16=32, f16=1, q8_0=7 2, q5_1=9 2, q5_0=8 2, q4_1=3 2, q4_0=2 2, q4_0_f16=2 2, "
                    "q6_k=18 2, q5_k=16 2, q4_k=14 2, q3_k=11 2, q2_k=10 2, iq4_nl=25 2, mxfp4=38 2, "
-                   "int8_channel=none, int4_g32=none, int4_g128=none, int3_g64=none, mixed=none, ");
+                   "int8_channel=none, int4_channel=none, int4_g32=none, int4_g128=none, int3_g64=none, "
+                   "int3_g32=none, int2_g32=none, mixed=none, ");
 }
 
 TEST_CASE("P17: a value that cannot be stored is refused with its tensor and place, and no file appears", "[gemma3]") {
