@@ -55,7 +55,7 @@ struct state_folder {
 
 }  // namespace detail
 
-/// Writes state-<step>.safetensors. When that is on the disk, the newest one before it stays beside it, and older ones
+/// Writes `state-STEP.safetensors`. When that is on the disk, the newest one before it stays beside it, and older ones
 /// are removed. Also removes what a save that was killed has left. The folder, which has to be there, belongs to one
 /// run, and one process at a time saves to it.
 template <class State>
