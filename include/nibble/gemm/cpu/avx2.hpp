@@ -21,12 +21,7 @@
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
-#endif
+#include <nibble/gemm/cpu/target_avx2.inl>
 
 /// The verbs of scalar.hpp, two registers each: rows 0 ... 7 and 8 ... 15 of the panel.
 namespace nibble::avx2_set {
@@ -214,9 +209,5 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
 
 }  // namespace nibble::avx2_set
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif

@@ -22,13 +22,7 @@
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),   \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-#endif
+#include <nibble/gemm/cpu/target_avx512.inl>
 
 /// The verbs of scalar.hpp, a register each.
 namespace nibble::avx512_set {
@@ -172,9 +166,5 @@ inline void store_codes(std::int8_t* to, ints x, std::size_t count) {
 
 }  // namespace nibble::avx512_set
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif

@@ -18,14 +18,7 @@
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(                                                                                          \
-    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16"))),                 \
-    apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16")
-#endif
+#include <nibble/gemm/cpu/target_avx512_bf16.inl>
 
 /// Products of pairs of bf16. Codes minus zero are integers of at most 8 bits, so bf16 holds them: a group is
 /// multiplied like dense weights and then scaled, and one tile serves every storage.
@@ -345,9 +338,5 @@ inline void bf16_product(detail::bf16_rows const& x, W const& w, std::size_t beg
 
 }  // namespace nibble::avx512_bf16_set
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif

@@ -21,12 +21,7 @@ inline constexpr std::size_t block_panels = 1;
 #if NIBBLE_X86_KERNELS
 #define NIBBLE_TILE_INLINE [[gnu::always_inline]] inline
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
-#endif
+#include <nibble/gemm/cpu/target_avx2.inl>
 namespace nibble::avx2_set {
 
 inline constexpr std::size_t block_rows = 6;  // two registers each, and three of the 16 for the factors
@@ -34,15 +29,9 @@ inline constexpr std::size_t block_panels = 1;
 #include <nibble/gemm/cpu/dense_tile.inl>
 
 }  // namespace nibble::avx2_set
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),   \
-                             apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
+
+#include <nibble/gemm/cpu/target_avx512.inl>
 namespace nibble::avx512_set {
 
 inline constexpr std::size_t block_rows = 12;  // a register each in two panels, and three of the 32 for the factors
@@ -50,11 +39,7 @@ inline constexpr std::size_t block_panels = 2;
 #include <nibble/gemm/cpu/dense_tile.inl>
 
 }  // namespace nibble::avx512_set
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 
 #undef NIBBLE_TILE_INLINE
 #endif

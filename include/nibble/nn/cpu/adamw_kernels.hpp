@@ -52,38 +52,23 @@ inline floats square_root(floats x) {
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
-#endif
+#include <nibble/gemm/cpu/target_avx2.inl>
 namespace nibble::avx2_set {
 
 inline floats square_root(floats x) { return {_mm256_sqrt_ps(x.a), _mm256_sqrt_ps(x.b)}; }
 #include <nibble/nn/cpu/adamw.inl>
 
 }  // namespace nibble::avx2_set
-#if defined(__clang__)
-#pragma clang attribute pop
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),   \
-                             apply_to = function)
-#else
-#pragma GCC pop_options
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
+
+#include <nibble/gemm/cpu/target_avx512.inl>
 namespace nibble::avx512_set {
 
 inline floats square_root(floats x) { return _mm512_maskz_sqrt_ps(all, x); }
 #include <nibble/nn/cpu/adamw.inl>
 
 }  // namespace nibble::avx512_set
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif
 
 namespace nibble::detail {

@@ -12,12 +12,7 @@
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
-#endif
+#include <nibble/gemm/cpu/target_avx2.inl>
 
 /// The verbs of scalar.hpp, two registers a vector of floats and four one of doubles.
 namespace nibble::avx2_set {
@@ -114,9 +109,5 @@ inline void store_sums(float* to, floats const (&x)[4]) {
 
 }  // namespace nibble::avx2_set
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif

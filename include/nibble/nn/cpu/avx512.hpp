@@ -12,13 +12,7 @@
 #if NIBBLE_X86_KERNELS
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))),   \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")
-#endif
+#include <nibble/gemm/cpu/target_avx512.inl>
 
 /// The verbs of scalar.hpp, a register a vector of floats and two one of doubles.
 namespace nibble::avx512_set {
@@ -99,9 +93,5 @@ inline void store_sums(float* to, floats const (&x)[4]) {
 
 }  // namespace nibble::avx512_set
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include <nibble/gemm/cpu/target_end.inl>
 #endif

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions from here to target_end.inl are compiled for isa::avx2.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,f16c")
+#endif
