@@ -29,7 +29,7 @@ set(tested_elsewhere
   gemma3/training_texts.hpp
   gemma3/training_run.hpp gemma3/training_state.hpp gemma3/training_state_file.hpp  # tests/gemma3/training_checkpoint.cpp
   nn/training.hpp gemma3/training.hpp     # front doors
-  nn/trained_weight.hpp gemm/activation_values.hpp  # tests/gemma3/export_trained.cpp, training_pass.cpp
+  nn/seen_weight.hpp nn/trained_as.hpp nn/trained_weight.hpp  # tests/gemma3/export_trained.cpp, training_pass.cpp
   gemm/cpu/dense_kernels.hpp nn/cpu/adamw_kernels.hpp  # tests/gemm/dense_product.cpp, tests/nn/adamw.cpp
   io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp

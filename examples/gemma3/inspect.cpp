@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "describe.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -119,32 +120,9 @@ std::map<std::string, format_total> totals_of(container const& file) {
     return totals;
 }
 
-/// The double with the fewest digits that is this float when rounded.
-double shortest(float value) {
-    char text[32];
-    auto const [end, failure] = std::to_chars(text, text + sizeof text, value);
-    double result = 0;
-    std::from_chars(text, end, result);
-    return failure == std::errc{} ? result : static_cast<double>(value);
-}
-
 json to_json(nb::gemma3::checkpoint const& file) {
     auto const& c = file.config();
-    json result{{"hidden", c.hidden},
-                {"layers", c.layers},
-                {"heads", c.heads},
-                {"kv_heads", c.kv_heads},
-                {"head_dim", c.head_dim},
-                {"ffn", c.ffn},
-                {"vocabulary", c.vocabulary},
-                {"window", c.window},
-                {"pattern", c.pattern},
-                {"context", c.context},
-                {"query_pre_attn_scalar", shortest(c.query_pre_attn_scalar)},
-                {"rope_factor", shortest(c.rope_factor)},
-                {"rms_epsilon", shortest(c.rms_epsilon)},
-                {"rope_base", shortest(c.rope_base)},
-                {"rope_base_local", shortest(c.rope_base_local)}};
+    json result = program::to_json(c);
     std::uint64_t parameters = 0;
     nb::gemma3::for_each_tensor(c, [&](auto const& entry, std::uint32_t) { parameters += entry.count(c); });
     result["parameters"] = parameters;

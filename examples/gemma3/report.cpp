@@ -15,9 +15,7 @@ void report(report_options const& options) {
     auto const record = read_training_record(options.folder);
     auto const path = std::filesystem::path(options.folder) / "report.html";
     std::string const page = report_page(record);
-    nibble::atomic_file file(path);
-    file.write(std::as_bytes(std::span(page)));
-    file.commit();
+    nibble::write_whole_file(path, std::as_bytes(std::span(page)));
 
     training_summary const summary(record.metrics);
     if (options.json) {

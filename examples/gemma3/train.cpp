@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "describe.hpp"
 #include "progress.hpp"
 #include "recipe_job.hpp"
 #include "training.hpp"
@@ -50,22 +51,8 @@ nb::gemma3::trained_parameters parameters_of(nb::gemma3::checkpoint const& file,
 json about(training_options const& o, nb::gemma3::configuration const& c, nb::gemma3::trained_parameters& p) {
     std::uint64_t count = 0;
     nb::gemma3::for_each_run([&](nb::gemma3::trained_kind, std::span<float> run) { count += run.size(); }, p);
-    return {{"parameters", count},
-            {"steps", o.steps},
-            {"texts_a_step", o.batch},
-            {"tokens_a_text", o.tokens},
-            {"rate", o.rate},
-            {"seed", o.seed},
-            {"text", o.texts},
-            {"configuration",
-             {{"hidden", c.hidden},
-              {"layers", c.layers},
-              {"heads", c.heads},
-              {"kv_heads", c.kv_heads},
-              {"head_dim", c.head_dim},
-              {"ffn", c.ffn},
-              {"vocabulary", c.vocabulary},
-              {"window", c.window}}}};
+    return {{"parameters", count}, {"steps", o.steps}, {"texts_a_step", o.batch}, {"tokens_a_text", o.tokens},
+            {"rate", o.rate},      {"seed", o.seed},   {"text", o.texts},         {"configuration", to_json(c)}};
 }
 
 }  // namespace

@@ -83,12 +83,6 @@ double measure(nb::cpu where, nb::gemma3::trained_model const& model, nb::token_
     return std::exp(sum / static_cast<double>(windows * tokens));
 }
 
-void write_text(fs::path const& path, std::string const& text) {
-    nb::atomic_file file(path);
-    file.write(std::as_bytes(std::span(text)));
-    file.commit();
-}
-
 /// Takes away what a run that was killed has left behind the last whole line.
 void drop_cut_line(fs::path const& path) {
     std::error_code missing;
@@ -151,7 +145,8 @@ trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, train
         }
         std::cerr << "goes on from " << found->path.string() << '\n';
     }
-    write_text(folder / "run.json", job.about.dump(2) + "\n");
+    std::string const about = job.about.dump(2) + "\n";
+    nb::write_whole_file(folder / "run.json", std::as_bytes(std::span(about)));
 
     drop_cut_line(folder / "metrics.jsonl");
     std::ofstream metrics(folder / "metrics.jsonl", std::ios::app);

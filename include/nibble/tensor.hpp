@@ -17,4 +17,5 @@
 #include <nibble/tensor/panel_factors.hpp>  // the same in panels
 #include <nibble/tensor/planes.hpp>         // a width as planes of 8, 4, 2 and 1 bits
 #include <nibble/tensor/repack.hpp>         // from any order to panels
+#include <nibble/tensor/rounded.hpp>        // values as f16 or bf16 gives them back
 #include <nibble/tensor/tensor_bytes.hpp>   // what a matrix costs at rest

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "through_gguf.hpp"
+
 #include <nibble/gemma3/byte_vocabulary.hpp>
 #include <nibble/gemma3/tokenizer.hpp>
-#include <nibble/gemma3/vocabulary_gguf.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -10,7 +11,6 @@
 #include <numeric>
 #include <random>
 #include <string>
-#include <support/scratch_folder.hpp>
 #include <vector>
 
 using namespace nibble;
@@ -71,13 +71,7 @@ TEST_CASE("Any bytes without U+2581 come back from a byte vocabulary, in one pie
 
 TEST_CASE("A byte vocabulary written to GGUF is read back as it was", "[gemma3]") {
     auto const words = gemma3::byte_vocabulary();
-    scratch_folder const folder;
-    gguf_writer writer;
-    gemma3::add_vocabulary(writer, words);
-    writer.start(folder / "words.gguf");
-    writer.commit();
-    auto const file = gguf_file::open(folder / "words.gguf");
-    auto const read = gemma3::vocabulary_from(file);
+    auto const read = through_gguf(words);
     REQUIRE(read.pieces() == words.pieces());
     for (std::uint32_t id = 0; id < words.size(); ++id) {
         CHECK(read.score(id) == -static_cast<float>(id));

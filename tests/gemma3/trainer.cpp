@@ -29,38 +29,8 @@ using int4_learned = scheme<bits<4>, per_group<32>, scale_as<bf16>, learned_step
 constexpr auto integers = recipe(role::otherwise = use<int4_g32>, role::activations = use<int8_activations>);
 constexpr auto learned = recipe(role::otherwise = use<int4_learned>);
 
-template <auto Recipe>
-gemma3::trained_model learner() {
-    auto m = trained_golden<Recipe>();
-    gemma3::for_each_parameter(
-        [&](auto const& entry, std::uint32_t, auto& parameter) {
-            if constexpr (requires { parameter.learned; }) {
-                parameter.learned = gemma3::format_of(m.recipe, entry).initial(cpu{}, parameter.values);
-            }
-        },
-        m.parameters);
-    return m;
-}
-
-/// Texts with the id behind each, none behind the last.
-struct texts {
-    std::vector<std::uint32_t> ids, next;
-    std::size_t tokens;
-
-    texts(std::vector<std::uint32_t> all, std::size_t length)
-        : ids(std::move(all)), next(ids.size(), no_target), tokens(length) {
-        for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-            next[i] = (i + 1) % length != 0 ? ids[i + 1] : no_target;
-        }
-    }
-    gemma3::training_batch batch() const { return {ids, next, tokens}; }
-    double asked() const { return static_cast<double>(ids.size() - ids.size() / tokens); }
-};
-
-texts golden_texts() { return {trained_ids(), trained_tokens}; }
-
 template <class State>
-gemma3::training_step step(gemma3::trainer<State>& t, texts const& from, cpu where = {},
+gemma3::training_step step(gemma3::trainer<State>& t, texts_to_learn const& from, cpu where = {},
                            gemma3::training_loss const& loss = {}) {
     auto const batch = from.batch();
     return t.step(where, {&batch, 1}, loss);
@@ -98,7 +68,7 @@ TEMPLATE_TEST_CASE_SIG("a model learns a text that it reads again and again", "[
                        ((auto Recipe, class State), Recipe, State), (recipes::f32, float), (integers, bf16),
                        (learned, float), (learned, bf16)) {
     auto const text = golden_texts();
-    gemma3::trainer<State> t(learner<Recipe>(), {.rate = schedule::constant(1e-2, 4)});
+    gemma3::trainer<State> t(trained_golden<Recipe>(), {.rate = schedule::constant(1e-2, 4)});
     double const first = step(t, text).loss;
     gemma3::training_step last;
     for (int i = 1; i < 30; ++i) {
@@ -114,7 +84,7 @@ TEMPLATE_TEST_CASE_SIG("a model learns a text that it reads again and again", "[
 TEMPLATE_TEST_CASE_SIG("P19: a step is the same bits for any number of threads", "[gemma3]",
                        ((auto Recipe, class State), Recipe, State), (integers, float), (learned, bf16)) {
     auto const run = [](cpu where) {
-        gemma3::trainer<State> t(learner<Recipe>(), {.clip = 0.5, .seed = 3});
+        gemma3::trainer<State> t(trained_golden<Recipe>(), {.clip = 0.5, .seed = 3});
         for (int i = 0; i < 2; ++i) {
             step(t, golden_texts(), where);
         }
@@ -129,7 +99,7 @@ TEMPLATE_TEST_CASE_SIG("P19: a step is the same bits for any number of threads",
 
 TEST_CASE("running blocks again changes no bit of a step", "[gemma3]") {
     auto const run = [](bool recompute) {
-        gemma3::trainer<> t(learner<integers>(), {.recompute = recompute});
+        gemma3::trainer<> t(trained_golden<integers>(), {.recompute = recompute});
         step(t, golden_texts());
         return bits_of(t);
     };
@@ -139,7 +109,7 @@ TEST_CASE("running blocks again changes no bit of a step", "[gemma3]") {
 TEST_CASE("a step says its rate, its loss before the update and the norm before it is clipped", "[gemma3]") {
     auto const text = golden_texts();
     auto const warm = schedule::constant(1e-3, 10);
-    gemma3::trainer<> t(learner<recipes::f32>(), {.rate = warm, .clip = 1e-3});
+    gemma3::trainer<> t(trained_golden<recipes::f32>(), {.rate = warm, .clip = 1e-3});
     auto gradients = gemma3::zero_parameters(trained_sizes);
     double const sum = gemma3::loss_and_gradient(cpu{}, t.model(), text.batch(), {},
                                                  static_cast<float>(1 / text.asked()), {}, false, gradients);
@@ -160,8 +130,8 @@ TEST_CASE("a batch given twice is a step as that batch once", "[gemma3]") {
     auto const text = golden_texts();
     gemma3::trainer_options const options{.adamw = {.beta1 = 0, .beta2 = 0},
                                           .clip = (std::numeric_limits<double>::infinity)()};
-    gemma3::trainer<> once(learner<recipes::f32>(), options);
-    gemma3::trainer<> twice(learner<recipes::f32>(), options);
+    gemma3::trainer<> once(trained_golden<recipes::f32>(), options);
+    gemma3::trainer<> twice(trained_golden<recipes::f32>(), options);
     auto const a = step(once, text);
     std::vector<gemma3::training_batch> const both(2, text.batch());
     auto const b = twice.step(cpu{}, both);
@@ -188,11 +158,11 @@ TEST_CASE("two batches are a step as one batch of all their texts", "[gemma3]") 
     }
     auto const part = [&](std::size_t first, std::size_t count) {
         auto const begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
-        return texts({begin, begin + static_cast<std::ptrdiff_t>(count)}, 16);
+        return texts_to_learn({begin, begin + static_cast<std::ptrdiff_t>(count)}, 16);
     };
     auto const a = part(0, 256), b = part(256, 128), all = part(0, 384);
     auto const gradient_of = [](std::vector<gemma3::training_batch> const& batches, double& loss) {
-        gemma3::trainer<> t(learner<recipes::f32>(),
+        gemma3::trainer<> t(trained_golden<recipes::f32>(),
                             {.adamw = {.beta1 = 0, .beta2 = 0}, .clip = (std::numeric_limits<double>::infinity)()});
         loss = t.step(cpu{}, batches).loss;
         return std::vector<float>(t.mean().begin(), t.mean().end());
@@ -204,7 +174,7 @@ TEST_CASE("two batches are a step as one batch of all their texts", "[gemma3]") 
     // Losses are positive and summed in double, in two orders of fewer than 384 additions.
     CHECK(std::fabs(loss_of_parts - loss_of_all) <= 2 * 384 * 0x1p-53 * loss_of_all);
 
-    auto const m = learner<recipes::f32>();
+    auto const m = trained_golden<recipes::f32>();
     std::size_t at = 0;
     std::size_t wrong = 0;
     gemma3::for_each_run(
@@ -229,10 +199,10 @@ TEST_CASE("two batches are a step as one batch of all their texts", "[gemma3]") 
 
 TEMPLATE_TEST_CASE("P25: a step whose gradient is not finite is counted and changes nothing", "[gemma3]", float, bf16) {
     auto const text = golden_texts();
-    gemma3::trainer<TestType> t(learner<recipes::f32>(), {.rate = schedule::constant(1e-3)});
+    gemma3::trainer<TestType> t(trained_golden<recipes::f32>(), {.rate = schedule::constant(1e-3)});
     step(t, text);
     auto const before = bits_of(t);
-    auto broken = learner<recipes::f32>();
+    auto broken = trained_golden<recipes::f32>();
     broken.parameters.output_norm[3] = (std::numeric_limits<float>::infinity)();
     auto const skipped = step(t, text, {}, {.teacher = &broken});
     CHECK(skipped.skipped);
@@ -242,7 +212,7 @@ TEMPLATE_TEST_CASE("P25: a step whose gradient is not finite is counted and chan
     CHECK(t.skipped() == 1);
     CHECK_FALSE(step(t, text).skipped);
     if constexpr (std::same_as<TestType, float>) {  // nothing is random: as if the skipped step had not been
-        gemma3::trainer<> other(learner<recipes::f32>(), {.rate = schedule::constant(1e-3)});
+        gemma3::trainer<> other(trained_golden<recipes::f32>(), {.rate = schedule::constant(1e-3)});
         step(other, text);
         step(other, text);
         CHECK((bits_of(t) == bits_of(other)));
@@ -251,7 +221,7 @@ TEMPLATE_TEST_CASE("P25: a step whose gradient is not finite is counted and chan
 
 TEMPLATE_TEST_CASE_SIG("P25: weights that overflow the pass stop no run", "[gemma3]", ((auto Recipe), Recipe),
                        recipes::f32, integers) {
-    auto m = learner<Recipe>();
+    auto m = trained_golden<Recipe>();
     m.parameters.blocks[1].ffn_gate.values(2, 3) = 1e38f;
     m.parameters.blocks[1].ffn_up.values(2, 3) = 1e38f;
     gemma3::trainer<> t(std::move(m), {});
@@ -264,7 +234,8 @@ TEMPLATE_TEST_CASE_SIG("P25: weights that overflow the pass stop no run", "[gemm
 
 TEST_CASE("weights decay, norms and learned scales do not", "[gemma3]") {
     auto const after = [](double decay) {
-        gemma3::trainer<> t(learner<learned>(), {.rate = schedule::constant(1e-2), .adamw = {.weight_decay = decay}});
+        gemma3::trainer<> t(trained_golden<learned>(),
+                            {.rate = schedule::constant(1e-2), .adamw = {.weight_decay = decay}});
         step(t, golden_texts());
         return t.model();
     };
@@ -273,10 +244,10 @@ TEST_CASE("weights decay, norms and learned scales do not", "[gemma3]") {
     using gemma3::trained_kind;
     CHECK(numbers_of(plain, trained_kind::norm) == numbers_of(decayed, trained_kind::norm));
     CHECK(numbers_of(plain, trained_kind::learned) == numbers_of(decayed, trained_kind::learned));
-    CHECK(numbers_of(plain, trained_kind::learned) != numbers_of(learner<learned>(), trained_kind::learned));
+    CHECK(numbers_of(plain, trained_kind::learned) != numbers_of(trained_golden<learned>(), trained_kind::learned));
     auto const a = numbers_of(plain, trained_kind::weights);
     auto const b = numbers_of(decayed, trained_kind::weights);
-    auto const from = numbers_of(learner<learned>(), trained_kind::weights);
+    auto const from = numbers_of(trained_golden<learned>(), trained_kind::weights);
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
         // Each result is w − rate · (…), rounded once; the sum in it twice: 4 roundings of at most |w| + rate · 1.5.
@@ -288,7 +259,7 @@ TEST_CASE("weights decay, norms and learned scales do not", "[gemma3]") {
 }
 
 TEST_CASE("a parameter takes 16 bytes, 12 with state in bf16, and a learned scale is one", "[gemma3]") {
-    auto const m = learner<learned>();
+    auto const m = trained_golden<learned>();
     std::size_t count = 0;
     for (auto const kind : {gemma3::trained_kind::weights, gemma3::trained_kind::learned, gemma3::trained_kind::norm}) {
         count += numbers_of(m, kind).size();
@@ -304,16 +275,16 @@ TEST_CASE("a parameter takes 16 bytes, 12 with state in bf16, and a learned scal
 }
 
 TEST_CASE("a step without a token to predict is refused, and changes nothing", "[gemma3]") {
-    gemma3::trainer<> t(learner<recipes::f32>(), {});
+    gemma3::trainer<> t(trained_golden<recipes::f32>(), {});
     auto const before = bits_of(t);
-    texts const single({1, 2, 3}, 1);
+    texts_to_learn const single({1, 2, 3}, 1);
     CHECK_THROWS_WITH(step(t, single), Catch::Matchers::ContainsSubstring("no token to predict"));
     CHECK(t.steps() == 0);
     CHECK((bits_of(t) == before));
 }
 
 TEST_CASE("a trainer does not go on from more skipped steps than steps", "[gemma3]") {
-    gemma3::trainer<> t(learner<recipes::f32>(), {});
+    gemma3::trainer<> t(trained_golden<recipes::f32>(), {});
     CHECK_THROWS_AS(t.resume(3, 4, [](auto&, auto, auto) {}), nibble::error);
     t.resume(3, 2, [](auto&, auto mean, auto) { mean[0] = 0.5f; });
     CHECK(t.steps() == 3);

@@ -9,39 +9,30 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 using namespace nibble;
 
 namespace {
 
-/// The id behind each, none behind the last of a text.
-std::vector<std::uint32_t> next_ids(std::vector<std::uint32_t> const& ids, std::size_t tokens) {
-    std::vector<std::uint32_t> next(ids.size(), no_target);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        if ((i + 1) % tokens != 0) {
-            next[i] = ids[i + 1];
-        }
-    }
-    return next;
-}
-
 struct pass {
     double loss = 0;
     gemma3::trained_parameters gradients;
 };
 
-pass run(cpu where, gemma3::trained_model const& m, gemma3::training_loss const& loss = {}, bool recompute = false) {
-    auto const ids = trained_ids();
-    auto const targets = next_ids(ids, trained_tokens);
-    auto const asked = static_cast<float>(ids.size() - ids.size() / trained_tokens);
+pass run(cpu where, gemma3::trained_model const& m, gemma3::training_loss const& loss = {}, bool recompute = false,
+         std::size_t together = gemma3::logits_together) {
+    auto const texts = golden_texts();
+    auto const asked = static_cast<float>(texts.asked());
     pass result{.gradients = gemma3::zero_parameters(m.config)};
-    result.loss = gemma3::loss_and_gradient(where, m, {ids, targets, trained_tokens}, loss, 1.0f / asked, {1, 2, 0},
-                                            recompute, result.gradients) /
+    result.loss = gemma3::loss_and_gradient(where, m, texts.batch(), loss, 1.0f / asked, {1, 2, 0}, recompute,
+                                            result.gradients, together) /
                   static_cast<double>(asked);
     return result;
 }
@@ -98,6 +89,32 @@ TEST_CASE("P19: gradients do not depend on threads, nor on running blocks again"
     auto again = run(cpu{}, m, {}, true);
     CHECK(again.loss == one.loss);
     CHECK(same_bits(flat(again.gradients), expected));
+}
+
+TEST_CASE("logits in parts give the gradients of all at once", "[gemma3]") {
+    auto const m = trained_golden<recipes::int4_g32>();
+    auto const teacher = trained_golden<recipes::f32>();
+    // Σ over 40 rows of (p − t) / 38, at most 40 / 38 in all, times what the last norm gives, at most √32 times a
+    // factor of at most 5: two sums in other orders, the second of 6 parts.
+    float const cut_sum = 2 * (40 + 6) * 0x1p-24f * (40.0f / 38) * std::sqrt(32.0f) * 5;
+    for (gemma3::training_loss const& loss : {gemma3::training_loss{}, gemma3::training_loss{.teacher = &teacher}}) {
+        auto whole = run(cpu{}, m, loss);
+        auto parts = run(cpu{}, m, loss, false, 7 * m.config.vocabulary);
+        CHECK(std::fabs(parts.loss - whole.loss) < 1e-14 * whole.loss);  // 40 losses, in another order
+        gemma3::for_each_parameter(
+            [&](auto const& entry, std::uint32_t, auto const& a, auto const& b) {
+                if constexpr (std::same_as<std::remove_cvref_t<decltype(entry)>, gemma3::embedding_entry>) {
+                    for (std::size_t i = 0; i < a.values.rows() * a.values.columns(); ++i) {
+                        REQUIRE(std::fabs(a.values.data()[i] - b.values.data()[i]) < cut_sum);
+                    }
+                } else if constexpr (requires { a.values; }) {
+                    CHECK(a.values == b.values);
+                } else {
+                    CHECK(a == b);
+                }
+            },
+            whole.gradients, parts.gradients);
+    }
 }
 
 TEST_CASE("a quantized model's gradient is that of a float model of the stored values", "[gemma3]") {

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine.hpp"
+#include "through_gguf.hpp"
 
-#include <nibble/gemma3/random_model.hpp>
-#include <nibble/gemma3/vocabulary_gguf.hpp>
+#include <nibble/gemma3/random_vocabulary.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+
+#include <cstdint>
 
 using namespace nibble;
 
 TEST_CASE("a vocabulary written to GGUF is read back as it was", "[gemma3]") {
     auto const words = gemma3::random_vocabulary(600);
-    scratch_folder const folder;
-    gguf_writer writer;
-    gemma3::add_vocabulary(writer, words);
-    writer.start(folder / "words.gguf");
-    writer.commit();
-    auto const file = gguf_file::open(folder / "words.gguf");
-    auto const read = gemma3::vocabulary_from(file);
+    auto const read = through_gguf(words);
     REQUIRE(read.size() == words.size());
     for (std::uint32_t id = 0; id < words.size(); ++id) {
         CHECK(read.piece(id) == words.piece(id));

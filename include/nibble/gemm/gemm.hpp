@@ -15,6 +15,7 @@
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_matrix.hpp>
+#include <nibble/tensor/rounded.hpp>
 
 #include <algorithm>
 #include <compare>
@@ -68,12 +69,10 @@ inline void quantize_segment(isa set, float const* x, std::size_t width, std::in
 
 template <class St>
 int8_rows quantize_rows(cpu where, matrix_view<float const> x, isa set) {
-    using layout = cpu_panel<St>;
-    constexpr std::size_t limit = activation_segments<St>::width_limit;
     std::size_t const k = x.columns();
     int8_rows result;
     result.k = k;
-    result.stride = layout::padded_columns(k);
+    result.stride = cpu_panel<St>::padded_columns(k);
     result.segments = activation_segments<St>::count(k);
     result.codes.resize(x.rows() * result.stride);
     result.scales.resize(x.rows() * result.segments);
@@ -81,25 +80,12 @@ int8_rows quantize_rows(cpu where, matrix_view<float const> x, isa set) {
     where.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
         for (std::size_t row = begin; row < end; ++row) {
             std::size_t at = row * result.segments;
-            for (std::size_t g = 0; g < layout::groups(k); ++g) {
-                std::size_t const width = layout::group_width(g, k);
-                for (std::size_t offset = 0; offset < width; offset += limit, ++at) {
-                    quantize_segment(set, x.row(row).data() + g * layout::group + offset,
-                                     (std::min)(limit, width - offset),
-                                     result.codes.data() + row * result.stride + g * layout::group_stride + offset,
-                                     result.scales[at], result.sums[at]);
-                }
-            }
-        }
-    });
-    return result;
-}
-
-inline matrix<float> round_to_bf16(cpu where, matrix_view<float const> x) {
-    matrix<float> result(x.rows(), x.columns());
-    where.parallel_for(x.rows(), [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin * x.columns(); i < end * x.columns(); ++i) {
-            result.data()[i] = static_cast<float>(bf16(x.data()[i]));
+            activation_segments<St>::for_each(k, [&](std::size_t first, std::size_t padded, std::size_t width) {
+                quantize_segment(set, x.row(row).data() + first, width,
+                                 result.codes.data() + row * result.stride + padded, result.scales[at],
+                                 result.sums[at]);
+                ++at;
+            });
         }
     });
     return result;
@@ -134,7 +120,7 @@ rounded_rows round_rows(cpu where, matrix_view<float const> x, [[maybe_unused]] 
         }
     }
 #endif
-    return {round_to_bf16(where, x), {}};
+    return {rounded_to<bf16>(where, x), {}};
 }
 
 /// From a multiple of 64 bytes on, so that no vector straddles two lines.

@@ -28,6 +28,18 @@ struct activation_segments {
                    : (groups - 1) * pieces(layout::group_width(0, k)) + pieces(layout::group_width(groups - 1, k));
     }
     static constexpr std::size_t pieces(std::size_t width) { return (width + width_limit - 1) / width_limit; }
+
+    /// f(first column, its place among padded columns, width) for each segment of a row of k columns.
+    template <class F>
+    static void for_each(std::size_t k, F&& f) {
+        for (std::size_t g = 0; g < layout::groups(k); ++g) {
+            std::size_t const width = layout::group_width(g, k);
+            for (std::size_t offset = 0; offset < width; offset += width_limit) {
+                f(g * layout::group + offset, g * layout::group_stride + offset,
+                  width - offset < width_limit ? width - offset : width_limit);
+            }
+        }
+    }
 };
 
 namespace detail {

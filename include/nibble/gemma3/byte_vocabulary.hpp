@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,8 +26,7 @@ inline vocabulary byte_vocabulary() {
         kinds.push_back(kind);
     };
     for (unsigned byte = 0; byte < 256; ++byte) {
-        constexpr std::string_view digits = "0123456789ABCDEF";
-        add(std::string("<0x") + digits[byte / 16] + digits[byte % 16] + '>', token_kind::byte);
+        add(vocabulary::byte_piece(static_cast<std::uint8_t>(byte)), token_kind::byte);
     }
     add("<start_of_turn>", token_kind::control);
     add("<end_of_turn>", token_kind::control);

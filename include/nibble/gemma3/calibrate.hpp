@@ -18,6 +18,7 @@
 #include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
+#include <nibble/tensor/rounded.hpp>
 
 #include <boost/hana/at.hpp>
 
@@ -191,8 +192,7 @@ void round_to(matrix<float>& w) {
     if constexpr (quantization_scheme<T>) {
         w = fake_quantize<T>(cpu{}, w);
     } else {
-        std::transform(w.data(), w.data() + w.rows() * w.columns(), w.data(),
-                       [](float v) { return static_cast<float>(T(v)); });
+        w = rounded_to<T>(cpu{}, w);
     }
 }
 

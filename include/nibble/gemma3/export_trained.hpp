@@ -6,10 +6,9 @@
 #include <nibble/gemma3/trained_model.hpp>
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipe.hpp>
+#include <nibble/nn/trained_as.hpp>
 #include <nibble/nn/trained_weight.hpp>
-#include <nibble/quantize/learned_step.hpp>
 #include <nibble/quantize/options.hpp>
-#include <nibble/quantize/quantize.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -52,14 +51,11 @@ public:
     }
 
     template <class S, class Role>
-        requires(has_learnable_scale<S>)
+        requires(quantization_scheme<S> && !rounds_at_random<S>)
     packed_tensor<storage_of<S>> packed(tensor_entry<Role> const& entry, std::uint32_t layer,
                                         quantize_statistics& counted) const {
         auto const& w = *std::get<trained_matrix const*>(parameters_.at(gguf_name(entry, layer)));
-        if (w.learned.scale.rows() != 0) {
-            return quantize_at<S>(where_, w.values, w.learned.scale);
-        }
-        return quantize<S>(where_, w.values, {.statistics = &counted});
+        return nibble::detail::trained_scheme<S>::pack(where_, w.values, w.learned, {}, {.statistics = &counted});
     }
 
 private:

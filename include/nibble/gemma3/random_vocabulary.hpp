@@ -64,8 +64,7 @@ inline vocabulary random_vocabulary(std::uint32_t size) {
     put(first_turn, "<start_of_turn>", token_kind::control);
     put(first_turn + 1, "<end_of_turn>", token_kind::control);
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
-        constexpr std::string_view digits = "0123456789ABCDEF";
-        put(first_byte + byte, std::string("<0x") + digits[byte / 16] + digits[byte % 16] + '>', token_kind::byte);
+        put(first_byte + byte, vocabulary::byte_piece(static_cast<std::uint8_t>(byte)), token_kind::byte);
     }
     std::uint32_t words = 0;
     for (std::uint32_t id = 0; id < size; ++id) {

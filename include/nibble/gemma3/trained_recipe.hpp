@@ -6,6 +6,7 @@
 #include <nibble/nn/attention.hpp>
 #include <nibble/nn/linear.hpp>
 #include <nibble/nn/recipe.hpp>
+#include <nibble/nn/trained_as.hpp>
 #include <nibble/nn/trained_weight.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>

@@ -9,6 +9,7 @@
 #include <nibble/nn/loss.hpp>
 #include <nibble/nn/rms_norm.hpp>
 #include <nibble/nn/rms_norm_backward.hpp>
+#include <nibble/numeric/error.hpp>
 #include <nibble/numeric/random.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace nibble::gemma3 {
@@ -53,18 +55,64 @@ struct backward_trained {
     }
 };
 
+/// The loss of a batch, from what leaves its last block, and the gradient of that, which is dh.
+inline double loss_of_head(cpu where, training_texts const& texts, training_batch const& batch,
+                           training_loss const& loss, float factor, random_key key, std::size_t together,
+                           matrix_view<float const> h, matrix_view<float> dh, trained_parameters& gradients) {
+    trained_model const& m = texts.model();
+    configuration const& c = m.config;
+    matrix<float> normed(h.rows(), c.hidden);
+    rms_norm(where, h, m.parameters.output_norm, c.rms_epsilon, normed);
+    auto const head = texts.head(where);
+    double sum = 0;
+    auto const add = [&](std::size_t first, std::size_t count, auto const& gradient_of) {
+        matrix_view<float const> const x(normed.row(first).data(), count, c.hidden);
+        matrix<float> logits(count, c.vocabulary);
+        head->product(where, x, logits);
+        sum += gradient_of(logits, batch.targets.subspan(first, count));
+        dense_product(where, logits, operand::as_is, head->values(where), operand::as_is,
+                      matrix_view<float>(dh.row(first).data(), count, c.hidden));
+        matrix<float> scratch;
+        auto const seen = m.recipe.embedding->activations(where, m.recipe.activations, x, scratch);
+        dense_product(where, logits, operand::transposed, seen, operand::as_is, gradients.token_embd.values, true);
+    };
+    if (loss.teacher != nullptr) {
+        for_each_logits(
+            where, *loss.teacher, batch.ids, batch.tokens, key,
+            [&](std::size_t first, matrix<float> const& wanted) {
+                add(first, wanted.rows(), [&](matrix<float>& logits, auto targets) {
+                    return distillation_gradient(where, logits, wanted, targets, loss.temperature, factor);
+                });
+            },
+            together);
+    } else {
+        for_rows_of_logits(h.rows(), c.vocabulary, together, [&](std::size_t first, std::size_t count) {
+            add(first, count, [&](matrix<float>& logits, auto targets) {
+                return cross_entropy_gradient(where, logits, targets, factor);
+            });
+        });
+    }
+    rms_norm_backward(where, h, m.parameters.output_norm, c.rms_epsilon, dh, dh, gradients.output_norm);
+    return sum;
+}
+
 }  // namespace detail
 
 /// The loss of a batch, summed over its tokens that have a target, and its gradient, times `factor`.
 ///   result      returns the sum, in nats; adds the gradient with respect to the stored values ŵ to `gradients`, which
 ///               trained_format::differentiate makes that of the parameters. The same bits for any number of threads
 ///   recompute   whether blocks are run again on the way back, so that the values of one block are kept at a time
-///   memory      a block's values [tokens, 3 hidden + 3 query width + 3 key width + 3 ffn], of one block or of each;
-///               16 M logits at a time, twice as many with a teacher
+///   memory      hidden states, [tokens, hidden], of each block; its values [tokens, 4 hidden + 3 query width + 3 key
+///               width + 3 ffn], of one block or of each; `together` logits at a time, twice as many with a teacher
+/// Throws nibble::error where ids and targets are not as many whole texts, or an id is not in the vocabulary.
 inline double loss_and_gradient(cpu where, trained_model const& m, training_batch const& batch,
                                 training_loss const& loss, float factor, random_key key, bool recompute,
-                                trained_parameters& gradients) {
+                                trained_parameters& gradients, std::size_t together = logits_together) {
     configuration const& c = m.config;
+    if (batch.targets.size() != batch.ids.size()) {
+        throw error("A batch has " + std::to_string(batch.ids.size()) + " ids and " +
+                    std::to_string(batch.targets.size()) + " targets; each id has one, or no_target.");
+    }
     training_texts texts(m, batch.ids, batch.tokens, key);
     std::size_t const rows = texts.rows();
     std::vector<matrix<float>> entering;
@@ -81,43 +129,7 @@ inline double loss_and_gradient(cpu where, trained_model const& m, training_batc
     }
 
     matrix<float> dh(rows, c.hidden);
-    double sum = 0;
-    {
-        matrix<float> normed(rows, c.hidden);
-        rms_norm(where, h, m.parameters.output_norm, c.rms_epsilon, normed);
-        auto const head = texts.head(where);
-        auto& g = gradients.token_embd.values;
-        auto const add_head = [&](std::size_t first, matrix<float>& logits, auto const& gradient_of) {
-            std::size_t const count = logits.rows();
-            matrix_view<float const> const x(normed.row(first).data(), count, c.hidden);
-            head->product(where, x, logits);
-            sum += gradient_of(logits, batch.targets.subspan(first, count));
-            dense_product(where, logits, operand::as_is, head->values(where), operand::as_is,
-                          matrix_view<float>(dh.row(first).data(), count, c.hidden));
-            matrix<float> scratch;
-            dense_product(where, logits, operand::transposed,
-                          m.recipe.embedding->activations(where, m.recipe.activations, x, scratch), operand::as_is, g,
-                          true);
-        };
-        if (loss.teacher != nullptr) {
-            for_each_logits(where, *loss.teacher, batch.ids, batch.tokens, key,
-                            [&](std::size_t first, matrix<float> const& wanted) {
-                                matrix<float> logits(wanted.rows(), c.vocabulary);
-                                add_head(first, logits, [&](matrix<float>& own, auto targets) {
-                                    return distillation_gradient(where, own, wanted, targets, loss.temperature, factor);
-                                });
-                            });
-        } else {
-            std::size_t const most = (std::max)(std::size_t{1}, (std::size_t{1} << 24) / c.vocabulary);
-            for (std::size_t first = 0; first < rows; first += most) {
-                matrix<float> logits((std::min)(most, rows - first), c.vocabulary);
-                add_head(first, logits, [&](matrix<float>& own, auto targets) {
-                    return cross_entropy_gradient(where, own, targets, factor);
-                });
-            }
-        }
-    }
-    rms_norm_backward(where, h, m.parameters.output_norm, c.rms_epsilon, dh, dh, gradients.output_norm);
+    double const sum = detail::loss_of_head(where, texts, batch, loss, factor, key, together, h, dh, gradients);
 
     block_gradients d(c, rows);
     detail::backward_trained const apply{where, m.recipe, key};

@@ -182,7 +182,7 @@ void restore(state_file const& file, trainer<State>& t, training_run const& run)
     t.resume(steps, skipped, [&](trained_parameters& parameters, std::span<State> mean, std::span<State> square) {
         for_each_state_tensor(parameters, mean, square, [&](std::string const& name, auto const&, auto numbers) {
             auto to = std::as_writable_bytes(numbers).begin();
-            file.read(file.tensor(name).bytes, [&](auto part) { to = std::copy(part.begin(), part.end(), to); });
+            file.read(file.tensor(name), [&](auto part) { to = std::copy(part.begin(), part.end(), to); });
         });
     });
 }

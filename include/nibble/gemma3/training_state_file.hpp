@@ -101,16 +101,10 @@ public:
         }
         return *value;
     }
-    /// f(part) for parts of some bytes of the file in sequence, none of which stay in memory.
+    /// f(part) for parts of a tensor's bytes in sequence, none of which stay in memory.
     template <class F>
-    void read(std::span<std::byte const> bytes, F&& f) const {
-        constexpr std::size_t piece = std::size_t{16} << 20;
-        while (!bytes.empty()) {
-            auto const part = bytes.first((std::min)(piece, bytes.size()));
-            f(part);
-            bytes_.drop(part);
-            bytes = bytes.subspan(part.size());
-        }
+    void read(safetensors_entry const& tensor, F&& f) const {
+        bytes_.read_once(tensor.bytes, f);
     }
 
     [[noreturn]] void refuse(std::string const& why) const { throw error(path_.string() + ": " + why + "."); }
@@ -122,7 +116,7 @@ private:
         xxh64 hash;
         hash.add(all.first(at));
         hash.add(std::as_bytes(std::span(no_checksum)));
-        read(all.subspan(at + no_checksum.size()), [&](auto part) { hash.add(part); });
+        bytes_.read_once(all.subspan(at + no_checksum.size()), [&](auto part) { hash.add(part); });
         return hexadecimal(hash.value());
     }
 

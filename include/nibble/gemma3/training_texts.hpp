@@ -123,11 +123,22 @@ private:
     kv_cache cache_;
 };
 
+/// Logits that are in memory at a time, or one row of them.
+inline constexpr std::size_t logits_together = std::size_t{1} << 24;
+
+/// f(first, count) for parts of `rows` rows of logits, at most `together` logits each.
+template <class F>
+void for_rows_of_logits(std::size_t rows, std::size_t vocabulary, std::size_t together, F&& f) {
+    std::size_t const most = (std::max)(std::size_t{1}, together / vocabulary);
+    for (std::size_t first = 0; first < rows; first += most) {
+        f(first, (std::min)(most, rows - first));
+    }
+}
+
 /// f(first, logits) with the logits [count, vocabulary] of texts, some rows at a time, in order.
-///   memory  at most `chunk` logits at a time
 template <class F>
 void for_each_logits(cpu where, trained_model const& m, std::span<std::uint32_t const> ids, std::size_t tokens,
-                     random_key key, F&& f, std::size_t chunk = std::size_t{1} << 24) {
+                     random_key key, F&& f, std::size_t together = logits_together) {
     if (ids.empty()) {
         return;
     }
@@ -142,13 +153,11 @@ void for_each_logits(cpu where, trained_model const& m, std::span<std::uint32_t 
     }
     rms_norm(where, h, m.parameters.output_norm, m.config.rms_epsilon, h);
     auto const head = texts.head(where);
-    std::size_t const most = (std::max)(std::size_t{1}, chunk / m.config.vocabulary);
-    for (std::size_t first = 0; first < texts.rows(); first += most) {
-        std::size_t const count = (std::min)(most, texts.rows() - first);
+    for_rows_of_logits(texts.rows(), m.config.vocabulary, together, [&](std::size_t first, std::size_t count) {
         matrix<float> logits(count, m.config.vocabulary);
         head->product(where, matrix_view<float const>(h.row(first).data(), count, h.columns()), logits);
         f(first, logits);
-    }
+    });
 }
 
 }  // namespace nibble::gemma3

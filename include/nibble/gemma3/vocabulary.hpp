@@ -76,6 +76,12 @@ public:
     /// The id of the byte piece for `value`.
     std::optional<std::uint32_t> byte_id(std::uint8_t value) const noexcept { return bytes_[value]; }
 
+    /// The piece `<0xHH>` of a byte.
+    static std::string byte_piece(std::uint8_t value) {
+        constexpr std::string_view digits = "0123456789ABCDEF";
+        return std::string("<0x") + digits[value / 16] + digits[value % 16] + '>';
+    }
+
     /// The byte of a piece `<0xHH>`, two hexadecimal digits of either case.
     static std::optional<std::uint8_t> byte_of(std::string_view piece) noexcept {
         if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') {

@@ -133,4 +133,11 @@ private:
     int descriptor_ = -1;
 };
 
+/// A file of these bytes, which appears whole or not at all.
+inline void write_whole_file(std::filesystem::path const& path, std::span<std::byte const> bytes) {
+    atomic_file file(path);
+    file.write(bytes);
+    file.commit();
+}
+
 }  // namespace nibble

@@ -29,19 +29,13 @@ inline bool verify_checksum(gguf_file const& file) {
         throw error("metadata key 'nibble.checksum' at byte " + std::to_string(stated->offset) +
                     " is not a u64; the file is damaged or of another program");
     }
-    constexpr std::size_t piece = std::size_t{16} << 20;
     constexpr std::array<std::byte, 8> zero{};
     auto const all = file.bytes();
     auto const at = static_cast<std::size_t>(stated->offset);
     xxh64 hash;
     hash.add(all.first(at));
     hash.add(zero);
-    for (auto rest = all.subspan(at + zero.size()); !rest.empty();) {
-        auto const part = rest.first((std::min)(piece, rest.size()));
-        hash.add(part);
-        file.source().drop(part);
-        rest = rest.subspan(part.size());
-    }
+    file.source().read_once(all.subspan(at + zero.size()), [&](auto part) { hash.add(part); });
     if (hash.value() != stated->as_uint()) {
         throw error("the checksum of the file is " + std::to_string(stated->as_uint()) + ", but its bytes have " +
                     std::to_string(hash.value()) +

@@ -99,6 +99,18 @@ public:
 
     std::span<std::byte const> bytes() const { return bytes_; }
 
+    /// f(part) for parts of some bytes of the file in sequence, whose memory is given back behind each.
+    template <class F>
+    void read_once(std::span<std::byte const> bytes, F&& f) const {
+        constexpr std::size_t piece = std::size_t{16} << 20;
+        while (!bytes.empty()) {
+            auto const part = bytes.first((std::min)(piece, bytes.size()));
+            f(part);
+            drop(part);
+            bytes = bytes.subspan(part.size());
+        }
+    }
+
     /// Gives back the memory of the whole pages inside `part`, bytes of this file; a later access reads the file again.
     /// Bytes of another file, or of a file that was read, stay as they are.
     void drop(std::span<std::byte const> part) const {

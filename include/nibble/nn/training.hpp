@@ -13,4 +13,6 @@
 #include <nibble/nn/rms_norm_backward.hpp>   // and its factors
 #include <nibble/nn/rope_backward.hpp>       // rotation back
 #include <nibble/nn/schedule.hpp>            // learning rates
+#include <nibble/nn/seen_weight.hpp>         // stored values, for the products of one layer
+#include <nibble/nn/trained_as.hpp>          // the format of a scheme, or of floats
 #include <nibble/nn/trained_weight.hpp>      // a matrix as its training sees it

@@ -51,23 +51,14 @@ inline double rms_of_difference(matrix<float> const& a, matrix<float> const& b) 
     return count == 0 ? 0.0 : std::sqrt(sum / static_cast<double>(count));
 }
 
-template <quantization_scheme S>
-matrix<float> fake_quantize_with(cpu backend, matrix_view<float const> x, [[maybe_unused]] random_key key) {
-    if constexpr (rounds_at_random<S>) {
-        return fake_quantize<S>(backend, x, key);
-    } else {
-        return fake_quantize<S>(backend, x);
-    }
-}
-
 }  // namespace detail
 
 /// What quantizing A's values x_a under B adds to their error, as a ratio:  rms(Q_B(x_a) − x_a) / rms(x_a − x), with
 /// x_a = Q_A(x). 0: B reproduces them; 1: the error of B is as large as that of A.
 template <quantization_scheme A, quantization_scheme B>
 double added_rms(cpu backend, matrix_view<float const> x) {
-    auto const once = detail::fake_quantize_with<A>(backend, x, {1, 0, 0});
-    auto const twice = detail::fake_quantize_with<B>(backend, once, {2, 0, 0});
+    auto const once = detail::fake_quantize<A>(backend, x, {1, 0, 0}, {});
+    auto const twice = detail::fake_quantize<B>(backend, once, {2, 0, 0}, {});
     double own = 0;
     for (std::size_t i = 0; i < x.rows() * x.columns(); ++i) {
         double const d = static_cast<double>(once.data()[i]) - static_cast<double>(x.data()[i]);
