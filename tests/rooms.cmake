@@ -24,12 +24,13 @@ set(tested_elsewhere
   nn/embedding.hpp    # tests/nn/linear.cpp
   gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
   gemma3/checkpoint_rows.hpp  # tests/gemma3/quantize_checkpoint.cpp
+  gemma3/safetensors_rows.hpp  # tests/gemma3/export_safetensors.cpp
   # Parts of a training step: tests/gemma3/training_pass.cpp, export_trained.cpp, trainer.cpp.
   gemma3/block_backward.hpp gemma3/trained_model.hpp gemma3/trained_parameters.hpp gemma3/trained_recipe.hpp
   gemma3/training_texts.hpp
-  gemma3/training_run.hpp gemma3/training_state.hpp gemma3/training_state_file.hpp  # tests/gemma3/training_checkpoint.cpp
+  gemma3/training_run.hpp gemma3/training_state.hpp gemma3/training_state_file.hpp gemma3/vocabulary_hash.hpp  # tests/gemma3/training_checkpoint.cpp
   nn/training.hpp gemma3/training.hpp     # front doors
-  nn/seen_weight.hpp nn/trained_as.hpp nn/trained_weight.hpp  # tests/gemma3/export_trained.cpp, training_pass.cpp
+  nn/seen_weight.hpp nn/trained_weight.hpp  # tests/nn/trained_as.cpp
   gemm/cpu/dense_kernels.hpp nn/cpu/adamw_kernels.hpp  # tests/gemm/dense_product.cpp, tests/nn/adamw.cpp
   io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp

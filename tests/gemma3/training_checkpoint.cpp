@@ -2,6 +2,7 @@
 #include "trained_golden.hpp"
 
 #include <nibble/gemma3/training_checkpoint.hpp>
+#include <nibble/gemma3/vocabulary_hash.hpp>
 #include <nibble/io/safetensors.hpp>
 #include <nibble/nn/recipes.hpp>
 #include <nibble/numeric/random.hpp>

@@ -8,6 +8,7 @@
 #include <nibble/io/gguf_value.hpp>
 #include <nibble/io/gguf_writer.hpp>
 #include <nibble/io/stored_tensor.hpp>
+#include <nibble/nn/linear.hpp>
 #include <nibble/nn/recipe.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/quantize/quantize.hpp>
@@ -42,10 +43,11 @@
 namespace nibble::gemma3 {
 
 struct export_options {
-    std::string name{};                   ///< general.name; left out where empty
-    std::span<gguf_value const> pairs{};  ///< more metadata, for example tokenizer.chat_template of the source
-    bool untied_head = false;             ///< also write output_entry, stored as the embedding is
-    bool allow_loss = false;              ///< of quantize_checkpoint: codes may become codes of another storage
+    std::string name{};                            ///< general.name; left out where empty
+    std::span<gguf_value const> pairs{};           ///< more metadata, for example tokenizer.chat_template of the source
+    bool untied_head = false;                      ///< also write output_entry, stored as the embedding is
+    std::optional<activation_kind> activations{};  ///< that the file asks for; none: what the recipe says
+    bool allow_loss = false;  ///< of quantize_checkpoint: codes may become codes of another storage
     /// Bytes of tensors made so far and in all, after every few MiB. What it throws ends the export; no file appears.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
 };
@@ -368,7 +370,11 @@ export_statistics write_gguf(cpu where, std::filesystem::path const& path, confi
         writer.add(pair);
     }
     writer.add("nibble.format_version", std::uint32_t{1});
-    writer.add("nibble.recipe", std::string_view(recipe_text(info_of<Recipe>())));
+    auto info = info_of<Recipe>();
+    if (options.activations) {
+        info.activations = name_of(*options.activations);
+    }
+    writer.add("nibble.recipe", std::string_view(recipe_text(info)));
     add_tensors<Recipe>(writer, c, options.untied_head);
     writer.add_checksum();
     writer.start(path);

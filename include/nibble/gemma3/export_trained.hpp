@@ -4,10 +4,12 @@
 #include <nibble/gemma3/export.hpp>
 #include <nibble/gemma3/tensor_names.hpp>
 #include <nibble/gemma3/trained_model.hpp>
+#include <nibble/gemma3/trained_recipe.hpp>
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipe.hpp>
 #include <nibble/nn/trained_as.hpp>
 #include <nibble/nn/trained_weight.hpp>
+#include <nibble/numeric/error.hpp>
 #include <nibble/quantize/options.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/tensor/backend.hpp>
@@ -63,14 +65,31 @@ private:
     std::map<std::string, std::variant<trained_matrix const*, std::vector<float> const*>> parameters_;
 };
 
+template <class T>
+void require_trained_as(trained_format const& format, char const* role) {
+    if (&format != &trained_as<T> && &format != trained_choice<T, true>()) {
+        throw error("The " + std::string(role) + " of the model is trained as " + format.name() +
+                    " and was to be written as " + choice_name<T>() +
+                    "; export it under the recipe it was trained for.");
+    }
+}
+
 }  // namespace detail
 
 /// Writes a model in training as the GGUF file that serves it: each matrix under the scheme that it was trained under,
-/// with exactly the codes and scales that its next step would see, learned ones too. `Recipe` is that of the model;
-/// errors as write_gguf.
+/// with exactly the codes and scales that its next step would see, learned ones too, and its activations.
+/// Throws nibble::error where `Recipe` is not that of the model, else as write_gguf.
 template <auto Recipe>
 export_statistics export_trained(cpu where, std::filesystem::path const& path, trained_model const& m,
-                                 vocabulary const& words, export_options const& options = {}) {
+                                 vocabulary const& words, export_options options = {}) {
+    detail::require_trained_as<scheme_for<Recipe, role::embedding>>(*m.recipe.embedding, "embedding");
+    detail::require_trained_as<scheme_for<Recipe, role::attention>>(*m.recipe.attention, "attention");
+    detail::require_trained_as<scheme_for<Recipe, role::mlp>>(*m.recipe.mlp, "mlp");
+    if (m.recipe.kv_type != trained_recipe_of<Recipe>().kv_type) {
+        throw error("The model is trained with keys and values as " + std::string(name_of(m.recipe.kv_type)) +
+                    ", and its recipe has another type; export it under the recipe it was trained for.");
+    }
+    options.activations = m.recipe.activations;
     detail::trained_rows rows(where, m);
     return write_gguf<Recipe>(where, path, m.config, words, rows, options);
 }

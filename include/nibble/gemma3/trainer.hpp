@@ -43,17 +43,27 @@ struct training_step {
 ///   result  a step is a pure function of the model, the state, its batches and the seed: the same bits for any number
 ///           of threads
 ///   memory  weights, gradients and state: 16 bytes a parameter, 12 with bf16; what loss_and_gradient takes; and, where
-///           weights are quantized, the stored values of one matrix. A learned scale counts as a parameter.
+///           weights are quantized, codes and another gradient of one matrix. A learned scale counts as a parameter.
 template <class State = float>
 class trainer {
 public:
     trainer(trained_model model, trainer_options const& options)
         : model_(std::move(model)), options_(options), gradients_(zero_parameters(model_.config)) {
+        auto adamw = options_.adamw;
+        adamw.rate = options_.rate.peak();
+        nibble::detail::factors_of(adamw, 1);  // throws for what is out of range
+        if (!(options_.clip > 0)) {
+            throw error("A trainer got a longest gradient of " + std::to_string(options_.clip) +
+                        "; it has to be above 0, infinity for no limit.");
+        }
         std::size_t count = 0;
         for_each_run([&](trained_kind, std::span<float> w) { count += w.size(); }, model_.parameters);
-        nibble::detail::factors_of(options_.adamw, 1);  // throws for what is out of range
-        mean_.assign(count, State{});
-        square_.assign(count, State{});
+        nibble::detail::allocate(
+            [&] {
+                mean_.resize(count);
+                square_.resize(count);
+            },
+            [&] { return "the optimizer's state of " + std::to_string(count) + " parameters"; });
     }
 
     trained_model const& model() const { return model_; }
@@ -61,7 +71,12 @@ public:
     std::uint64_t steps() const { return steps_; }      ///< done, those skipped included
     std::uint64_t skipped() const { return skipped_; }  ///< of these
 
-    /// One update from the mean over the tokens of all batches.
+    /// The model, which the trainer is done with.
+    trained_model take() && { return std::move(model_); }
+
+    /// One update from the mean over the tokens of all batches. Throws nibble::error where no token is to predict, for
+    /// what loss_and_gradient refuses, and for a key or value beyond what a cache of f16 or bf16 holds; nothing changes
+    /// then.
     training_step step(cpu where, std::span<training_batch const> batches, training_loss const& loss = {}) {
         training_step result{.rate = options_.rate.rate(steps_ + 1)};
         std::size_t asked = 0;
@@ -82,7 +97,7 @@ public:
         for_each_parameter(
             [&](auto const& entry, std::uint32_t, auto const& w, auto& g) {
                 if constexpr (requires { w.values; }) {
-                    format_of(model_.recipe, entry).differentiate(where, w, {key.seed, key.step, w.number}, g);
+                    format_of(model_.recipe, entry).differentiate(where, w, key_of(key, w), g);
                 }
             },
             model_.parameters, gradients_);

@@ -17,6 +17,7 @@
 #include <nibble/gemma3/training_state.hpp>       // all that a trainer needs to go on, in a file
 #include <nibble/gemma3/training_state_file.hpp>  // such a file, checked
 #include <nibble/gemma3/training_texts.hpp>       // texts on their way through it
+#include <nibble/gemma3/vocabulary_hash.hpp>      // that tells vocabularies apart
 #include <nibble/io/token_order.hpp>              // where training windows begin
 #include <nibble/io/token_shard.hpp>              // ids of a text, mapped
 #include <nibble/nn/training.hpp>                 // layers back to front

@@ -38,7 +38,17 @@ struct training_loss {
 
 namespace detail {
 
-/// A block's product, from its result back.
+/// y = x · ŵᵀ from its result back: dx = dy · ŵ, or dx += dy · ŵ where `add`, and dw += dyᵀ · x as the product saw it.
+inline void product_backward(cpu where, trained_format const& format, activation_kind kind, seen_weight& seen,
+                             matrix_view<float const> x, matrix_view<float const> dy, matrix_view<float> dx, bool add,
+                             matrix<float>& dw) {
+    dense_product(where, dy, operand::as_is, seen.values(where), operand::as_is, dx, add);
+    matrix<float> scratch;
+    dense_product(where, dy, operand::transposed, format.activations(where, kind, x, scratch), operand::as_is, dw,
+                  true);
+}
+
+/// A block's products, from their results back.
 struct backward_trained {
     cpu where;
     trained_recipe const& recipe;
@@ -47,11 +57,8 @@ struct backward_trained {
     void operator()(block_input input, matrix_view<float const> x, trained_matrix const& w, matrix_view<float const> dy,
                     matrix_view<float> dx, bool add, trained_matrix& g) const {
         auto const& format = recipe.of(input);
-        auto const seen = format.see(where, recipe.activations, w, {key.seed, key.step, w.number});
-        dense_product(where, dy, operand::as_is, seen->values(where), operand::as_is, dx, add);
-        matrix<float> scratch;
-        dense_product(where, dy, operand::transposed, format.activations(where, recipe.activations, x, scratch),
-                      operand::as_is, g.values, true);
+        auto const seen = format.see(where, recipe.activations, w, key_of(key, w));
+        product_backward(where, format, recipe.activations, *seen, x, dy, dx, add, g.values);
     }
 };
 
@@ -70,11 +77,9 @@ inline double loss_of_head(cpu where, training_texts const& texts, training_batc
         matrix<float> logits(count, c.vocabulary);
         head->product(where, x, logits);
         sum += gradient_of(logits, batch.targets.subspan(first, count));
-        dense_product(where, logits, operand::as_is, head->values(where), operand::as_is,
-                      matrix_view<float>(dh.row(first).data(), count, c.hidden));
-        matrix<float> scratch;
-        auto const seen = m.recipe.embedding->activations(where, m.recipe.activations, x, scratch);
-        dense_product(where, logits, operand::transposed, seen, operand::as_is, gradients.token_embd.values, true);
+        matrix_view<float> const dx(dh.row(first).data(), count, c.hidden);
+        product_backward(where, *m.recipe.embedding, m.recipe.activations, *head, x, logits, dx, false,
+                         gradients.token_embd.values);
     };
     if (loss.teacher != nullptr) {
         for_each_logits(
@@ -102,8 +107,11 @@ inline double loss_of_head(cpu where, training_texts const& texts, training_batc
 ///   result      returns the sum, in nats; adds the gradient with respect to the stored values ŵ to `gradients`, which
 ///               trained_format::differentiate makes that of the parameters. The same bits for any number of threads
 ///   recompute   whether blocks are run again on the way back, so that the values of one block are kept at a time
-///   memory      hidden states, [tokens, hidden], of each block; its values [tokens, 4 hidden + 3 query width + 3 key
-///               width + 3 ffn], of one block or of each; `together` logits at a time, twice as many with a teacher
+///   memory      [tokens, hidden] for each block and 7 times more; a block's values [tokens, 4 hidden + 3 query width +
+///   3
+///               key width + 3 ffn], of one block or of each, and once about half of that for gradients; `together`
+///               logits at a time; ŵ of the head, else of one matrix. A teacher adds its own values of one block, its
+///               head, and as many logits
 /// Throws nibble::error where ids and targets are not as many whole texts, or an id is not in the vocabulary.
 inline double loss_and_gradient(cpu where, trained_model const& m, training_batch const& batch,
                                 training_loss const& loss, float factor, random_key key, bool recompute,

@@ -32,11 +32,9 @@ struct apply_trained {
     trained_recipe const& recipe;
     random_key key;
 
-    random_key key_of(trained_matrix const& w) const { return {key.seed, key.step, w.number}; }
-
     void operator()(cpu where, activation_kind kind, block_input input, matrix_view<float const> x,
                     trained_matrix const& w, matrix_view<float> y) const {
-        recipe.of(input).see(where, kind, w, key_of(w))->product(where, x, y);
+        recipe.of(input).see(where, kind, w, key_of(key, w))->product(where, x, y);
     }
 };
 
@@ -86,15 +84,13 @@ public:
     }
 
     std::size_t rows() const { return ids_.size(); }
-    std::span<std::uint32_t const> ids() const { return ids_; }
     trained_model const& model() const { return model_; }
-    random_key key_of(trained_matrix const& w) const { return {key_.seed, key_.step, w.number}; }
     rotation const& angles(std::uint32_t layer) const { return model_.config.is_global(layer) ? global_ : local_; }
 
     /// h [rows, hidden]: rows of the embedding.
     void embed(cpu where, matrix_view<float> h) const {
         auto const& table = model_.parameters.token_embd;
-        model_.recipe.embedding->rows(where, table, ids_, key_of(table), h);
+        model_.recipe.embedding->rows(where, table, ids_, key_of(key_, table), h);
         float const scale = model_.config.embedding_scale();
         for (float& x : std::span(h.data(), h.rows() * h.columns())) {
             x *= scale;
@@ -111,7 +107,7 @@ public:
     /// The values that the head is multiplied with.
     std::unique_ptr<seen_weight> head(cpu where) const {
         auto const& table = model_.parameters.token_embd;
-        return model_.recipe.embedding->see(where, model_.recipe.activations, table, key_of(table));
+        return model_.recipe.embedding->see(where, model_.recipe.activations, table, key_of(key_, table));
     }
 
 private:

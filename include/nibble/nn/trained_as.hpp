@@ -55,6 +55,9 @@ struct trained_scheme {
     using gradient_policy = typename S::gradient;
     static constexpr bool is_learned =
         gradient_policy::learns_scale || gradient_policy::learns_step || gradient_policy::learns_zero;
+    static_assert(!is_learned || takes_learned_scales<S>,
+                  "nibble: a scale that is learned has to be one number, and codes the nearest under it; use "
+                  "scale_as<float>, f16 or bf16 and a rounding without noise");
 
     /// Codes under the learned parameters where there are any, else those of the scheme's own fit.
     static packed_tensor<storage_of<S>> pack(cpu where, matrix_view<float const> w, learned_parameters const& learned,
@@ -69,7 +72,7 @@ struct trained_scheme {
 
     static matrix<float> values_of(cpu where, matrix_view<float const> w, learned_parameters const& learned,
                                    random_key key, quantize_options const& options = {}) {
-        return learned.scale.rows() != 0 ? dequantize(where, pack(where, w, learned, key))
+        return learned.scale.rows() != 0 ? dequantize(where, pack(where, w, learned, key, options))
                                          : detail::fake_quantize<S>(where, w, key, options);
     }
 
@@ -144,8 +147,6 @@ struct trained_scheme {
 /// Values kept as T: float, f16 or bf16, the gradient passing the rounding as it is.
 template <class T>
 struct trained_floats {
-    static constexpr bool is_learned = false;
-
     static std::string name() { return choice_name<T>(); }
     static learned_parameters initial(cpu /*where*/, matrix_view<float const> /*w*/) { return {}; }
 
@@ -214,8 +215,6 @@ using with_learned_scale = with_gradient<S, learned_step<clip_strict, normalised
 template <class T>
 inline constexpr trained_format trained_as{
     .name = &detail::training_of<T>::name,
-    .is_quantized = quantization_scheme<T>,
-    .is_learned = detail::training_of<T>::is_learned,
     .initial = &detail::training_of<T>::initial,
     .see = &detail::training_of<T>::see,
     .rows = &detail::training_of<T>::rows,

@@ -29,13 +29,14 @@ struct trained_matrix {
     std::uint32_t number = 0;  ///< among the tensors of the model; tells its random bits from others'
 };
 
+/// The key of a matrix in a step: `step` with the number of the matrix.
+constexpr random_key key_of(random_key step, trained_matrix const& w) { return {step.seed, step.step, w.number}; }
+
 /// How a matrix is stored, as its training sees it: what products see is made by the code that packs the matrix. There
 /// is one object a type, so that what trains is compiled once, whatever the recipe.
 ///   key  draws the bits of stochastic rounding; within a step it is the same for all calls of a matrix
 struct trained_format {
     std::string (*name)();
-    bool is_quantized;
-    bool is_learned;
 
     /// Learned parameters to begin with.
     learned_parameters (*initial)(cpu where, matrix_view<float const> w);

@@ -6,10 +6,11 @@
 #include <nibble/gemm/dense_product.hpp>     // products of floats
 #include <nibble/nn/adamw.hpp>               // the optimizer
 #include <nibble/nn/attention_backward.hpp>  // over whole texts
+#include <nibble/nn/compare_logits.hpp>      // how far a model is from another
 #include <nibble/nn/embedding_backward.hpp>  // rows of a table
 #include <nibble/nn/gelu_backward.hpp>       // of geglu
 #include <nibble/nn/gradient_clip.hpp>       // global norm
-#include <nibble/nn/loss.hpp>                // cross-entropy, distillation, comparison
+#include <nibble/nn/loss.hpp>                // cross-entropy, distillation
 #include <nibble/nn/rms_norm_backward.hpp>   // and its factors
 #include <nibble/nn/rope_backward.hpp>       // rotation back
 #include <nibble/nn/schedule.hpp>            // learning rates
