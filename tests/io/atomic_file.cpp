@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,22 @@ TEST_CASE("P23: a file that is abandoned leaves nothing, and the old one as it w
     }
     CHECK(text_of(path) == "old");
     CHECK(folder.files().size() == 1);
+}
+
+TEST_CASE("P23: what a killed process left of a file can be removed, and nothing else is", "[io]") {
+    scratch_folder const folder;
+    std::set<std::string> const others{"model",          "model.tmp",       "model.1-.tmp",   "model.-1.tmp",
+                                       "model.1.tmp",    "model.1-2-3.tmp", "model.1-2.tmpx", "model.1-2x.tmp",
+                                       "model2.1-2.tmp", "a.model.1-2.tmp"};
+    for (auto const& name : others) {
+        std::ofstream(folder / name) << name;
+    }
+    for (std::string const name : {"model.1-0.tmp", "model.4711-12.tmp"}) {
+        std::ofstream(folder / name) << name;
+    }
+    remove_remains(folder / "model");
+    CHECK(folder.files() == others);
+    remove_remains(folder / "no folder" / "model");
 }
 
 TEST_CASE("P17: a folder that is not there and a name that is a folder are errors that name the file", "[io]") {

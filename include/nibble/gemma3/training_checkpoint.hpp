@@ -109,9 +109,9 @@ std::optional<resumed_state> load_newest(std::filesystem::path const& folder, tr
     if (result.damaged.empty()) {
         return std::nullopt;
     }
-    std::string all = folder.string() + ": no checkpoint of the run is whole; begin the run again.";
+    std::string all = folder.string() + ": no checkpoint of the run is whole; remove them to begin the run again.";
     for (auto const& reason : result.damaged) {
-        all += "\n  " + reason;
+        all += " " + reason;
     }
     throw error(all);
 }

@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -29,6 +31,18 @@ inline bool flush_folder(std::filesystem::path const& folder) {
     ::close(directory);
     errno = reason;
     return flushed;
+}
+
+/// `start`, digits, "-", digits, ".tmp": the names that atomic_file gives where `start` is a file's name and ".".
+inline bool is_temporary(std::string_view name, std::string_view start) {
+    constexpr std::string_view end = ".tmp", digits = "0123456789";
+    if (name.size() < start.size() + end.size() || !name.starts_with(start) || !name.ends_with(end)) {
+        return false;
+    }
+    auto const number = name.substr(start.size(), name.size() - start.size() - end.size());
+    auto const dash = number.find_first_not_of(digits);
+    return dash != 0 && dash != number.npos && number[dash] == '-' && dash + 1 != number.size() &&
+           number.find_first_not_of(digits, dash + 1) == number.npos;
 }
 
 }  // namespace detail
@@ -132,6 +146,23 @@ private:
     std::string temporary_;
     int descriptor_ = -1;
 };
+
+/// Removes the temporary files of `path` that processes have left which were killed as they wrote it. No other process
+/// may be writing it. What cannot be removed stays.
+inline void remove_remains(std::filesystem::path const& path) {
+    std::error_code failed;
+    std::vector<std::filesystem::path> remains;
+    auto const start = path.filename().string() + ".";
+    auto const folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    for (std::filesystem::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
+        if (detail::is_temporary(at->path().filename().string(), start)) {
+            remains.push_back(at->path());
+        }
+    }
+    for (auto const& one : remains) {
+        std::filesystem::remove(one, failed);
+    }
+}
 
 /// A file of these bytes, which appears whole or not at all.
 inline void write_whole_file(std::filesystem::path const& path, std::span<std::byte const> bytes) {
