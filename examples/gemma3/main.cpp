@@ -149,6 +149,24 @@ void add_quantize(CLI::App& app) {
     add_json(sub, o.json);
 }
 
+void add_export(CLI::App& app) {
+    auto [sub, o] = add_command(app, "export", "Write a trained model as GGUF or safetensors, with exactly its values",
+                                &program::export_model);
+    sub->footer(
+        "A GGUF file is the model's own, byte for byte, or with --recipe what `gemma3 quantize` writes. A safetensors\n"
+        "file has the values that the codes stand for, one by one, as transformers names them, and config.json and\n"
+        "tokenizer.model beside it. What is not kept exactly needs --allow-loss.");
+    sub->add_option("FROM", o.from, "The folder of `gemma3 train` or `gemma3 qat`, or a model")->required();
+    sub->add_option("OUT", o.out, "File to write, with a name that ends in .gguf or .safetensors")->required();
+    sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`, for a GGUF file");
+    sub->add_option("--type", o.type, "f32, which holds the values of every recipe, or bf16; for a safetensors file")
+        ->check(CLI::IsMember({"f32", "bf16"}))
+        ->capture_default_str();
+    sub->add_flag("--allow-loss", o.allow_loss, "Round what is not kept exactly, and say what that loses");
+    add_threads(sub, o.threads);
+    add_json(sub, o.json);
+}
+
 void add_text(CLI::App* sub, std::string& text, std::size_t& window) {
     sub->add_option("--text", text, "File with the text, - for the standard input")->required();
     sub->add_option("--window", window, "Tokens of a window, bos included")
@@ -181,6 +199,7 @@ void add_compare(CLI::App& app) {
 
 void add_training(CLI::App* sub, training_options& o) {
     sub->add_option("--text", o.texts, "Files with text; a tenth of each is kept to measure on")->required();
+    sub->add_option("--held-out", o.held_out, "Files with more text to measure on");
     sub->add_option("--out", o.out, "Folder of the run; one that has a run goes on with it")->required();
     sub->add_option("--steps", o.steps, "Steps of training")->required()->check(CLI::Range(1, 1 << 30));
     sub->add_option("--batch", o.batch, "Texts a step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
@@ -288,6 +307,7 @@ int main(int argc, char** argv) {
     add_train(app);
     add_qat(app);
     add_report(app);
+    add_export(app);
     add_make(app);
     add_recipes(app);
     try {

@@ -63,10 +63,20 @@ struct quantize_options {
     std::string in;
     std::string out;
     std::string recipe;
-    std::string gptq;  ///< text to calibrate on; empty: none
+    std::string gptq{};  ///< text to calibrate on; empty: none
     std::size_t gptq_tokens = 8192;
     bool gptq_order = false;
     bool recover = false;
+    bool allow_loss = false;
+    std::size_t threads = 0;
+    bool json = false;
+};
+
+struct export_model_options {
+    std::string from;
+    std::string out;
+    std::string recipe;  ///< empty: the codes that are there
+    std::string type = "f32";
     bool allow_loss = false;
     std::size_t threads = 0;
     bool json = false;
@@ -90,7 +100,8 @@ struct compare_options {
 /// What both kinds of training take.
 struct training_options {
     std::vector<std::string> texts{};
-    std::string out{};  ///< folder
+    std::vector<std::string> held_out{};  ///< more text to measure on
+    std::string out{};                    ///< folder
     std::uint64_t steps = 0;
     std::uint64_t batch = 16;    ///< texts a step
     std::uint64_t tokens = 256;  ///< of a text
@@ -144,6 +155,7 @@ void tokenize(tokenize_options const& options);
 void logits(logits_options const& options);
 void generate(generate_options const& options);
 void quantize(quantize_options const& options);
+void export_model(export_model_options const& options);
 void perplexity(perplexity_options const& options);
 void compare(compare_options const& options);
 void train(train_options const& options);
