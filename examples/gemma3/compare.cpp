@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "input.hpp"
+#include "one_vocabulary.hpp"
 #include "output.hpp"
 #include "scoring.hpp"
 
+#include <nibble/nn/compare_logits.hpp>
 #include <nibble/nn/cross_entropy.hpp>
-#include <nibble/nn/loss.hpp>
 
 namespace program {
 
@@ -35,24 +36,9 @@ token_score score_of(std::span<float const> a, std::span<float const> b, std::ui
     return result;
 }
 
-/// Throws nibble::error where the models number their tokens differently. One without a tokenizer takes the other's.
-void require_one_vocabulary(engine const& a, std::string const& path_a, engine const& b, std::string const& path_b) {
-    auto const size_a = a.config().vocabulary;
-    auto const size_b = b.config().vocabulary;
-    if (size_a != size_b) {
-        throw nb::error(path_b + ": the vocabulary has " + std::to_string(size_b) + " ids and that of " + path_a + " " +
-                        std::to_string(size_a) + "; compare models of one vocabulary.");
-    }
-    auto const& words_a = a.words().vocabulary().pieces();
-    if (!b.model().words) {
-        return;
-    }
-    auto const& words_b = b.words().vocabulary().pieces();
-    auto const differs = std::ranges::mismatch(words_a, words_b).in1 - words_a.begin();
-    if (words_a != words_b) {
-        throw nb::error(path_b + ": token " + std::to_string(differs) + " is another one than in " + path_a +
-                        "; compare models of one vocabulary.");
-    }
+known_tokens tokens_of(engine const& model, std::string const& path) {
+    auto const& words = model.model().words;
+    return {model.config().vocabulary, words ? &words->vocabulary() : nullptr, path};
 }
 
 json report_of(engine const& model, std::string const& path, perplexity_value const& perplexity) {
@@ -69,7 +55,7 @@ void compare(compare_options const& options) {
     std::string const text = read_text(options.text);
     engine reference({options.reference, options.model.threads, {}, {}});
     engine model(options.model);
-    require_one_vocabulary(reference, options.reference, model, options.model.path);
+    require_one_vocabulary(tokens_of(reference, options.reference), tokens_of(model, options.model.path));
     auto const windows = windows_to_score(reference.words(), text, options.text, options.window);
 
     token_mean loss_a, loss_b, divergence;

@@ -3,15 +3,18 @@
 
 #include "input.hpp"
 #include "interrupt.hpp"
+#include "line_file.hpp"
 #include "progress.hpp"
 
 #include <nibble/gemma3/tokenizer.hpp>
 #include <nibble/gemma3/trainer.hpp>
 #include <nibble/gemma3/training_checkpoint.hpp>
 #include <nibble/gemma3/training_texts.hpp>
+#include <nibble/gemma3/vocabulary_hash.hpp>
 #include <nibble/io/atomic_file.hpp>
 #include <nibble/io/token_order.hpp>
 #include <nibble/io/token_shard.hpp>
+#include <nibble/io/xxh64.hpp>
 #include <nibble/nn/cross_entropy.hpp>
 #include <nibble/numeric/error.hpp>
 
@@ -21,7 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -31,14 +34,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Tokens of a text, in a file of the folder.
-nb::token_shard shard_of(nb::tokenizer const& words, std::string const& text, fs::path const& path) {
+std::vector<std::uint32_t> ids_of(nb::tokenizer const& words, std::string const& text) {
     std::vector<std::uint32_t> ids;
     words.append(ids, text);
-    nb::token_shard_writer writer(path, static_cast<std::uint32_t>(words.vocabulary().size()));
+    return ids;
+}
+
+/// The ids in a file, mapped.
+nb::token_shard shard_of(nb::vocabulary const& words, std::vector<std::uint32_t> const& ids, fs::path const& path) {
+    nb::token_shard_writer writer(path, static_cast<std::uint32_t>(words.size()));
     writer.write(ids);
     writer.commit();
     return nb::token_shard(path);
+}
+
+std::string hash_of(std::string const& text) {
+    nb::xxh64 hash;
+    hash.add(std::as_bytes(std::span(text)));
+    return std::to_string(hash.value());
 }
 
 /// Windows of a shard as a model is to see them: bos in the place of the first token, whose successors are predicted.
@@ -83,23 +96,11 @@ double measure(nb::cpu where, nb::gemma3::trained_model const& model, nb::token_
     return std::exp(sum / static_cast<double>(windows * tokens));
 }
 
-/// Takes away what a run that was killed has left behind the last whole line.
-void drop_cut_line(fs::path const& path) {
-    std::error_code missing;
-    if (!fs::exists(path, missing)) {
-        return;
-    }
-    auto const text = read_text(path.string());
-    if (auto const end = text.rfind('\n') + 1; end != text.size()) {  // npos + 1 is 0
-        fs::resize_file(path, end);
-    }
-}
-
 }  // namespace
 
-split_texts read_texts(std::vector<std::string> const& paths) {
+split_texts read_texts(training_options const& options) {
     split_texts texts;
-    for (auto const& path : paths) {
+    for (auto const& path : options.texts) {
         auto const text = read_text(path);
         std::size_t cut = text.size() - text.size() / 10;
         while (cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0u) == 0x80u) {
@@ -107,6 +108,9 @@ split_texts read_texts(std::vector<std::string> const& paths) {
         }
         texts.train += text.substr(0, cut);
         texts.held_out += text.substr(cut);
+    }
+    for (auto const& path : options.held_out) {
+        texts.held_out += read_text(path);
     }
     return texts;
 }
@@ -121,51 +125,55 @@ trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, train
     }
     nb::tokenizer const tokens_of(job.words);
     auto const bos = job.words.options().bos;
-    auto const train = shard_of(tokens_of, job.texts.train, folder / "train.ids");
-    auto const held_out = shard_of(tokens_of, job.texts.held_out, folder / "held-out.ids");
-    if (held_out.size() <= o.tokens) {
-        throw nb::error("A tenth of the text is kept to measure on, and it has " + std::to_string(held_out.size()) +
+    auto const train_ids = ids_of(tokens_of, job.texts.train);
+    auto const held_out_ids = ids_of(tokens_of, job.texts.held_out);
+    if (held_out_ids.size() <= o.tokens) {
+        throw nb::error("The text that is kept to measure on has " + std::to_string(held_out_ids.size()) +
                         " tokens, not more than the " + std::to_string(o.tokens) +
-                        " of a window; give a longer text, or fewer --tokens.");
+                        " of a window; give a longer --text, or --held-out, or fewer --tokens.");
     }
-    nb::token_order const order(o.seed, train.size(), o.tokens, o.batch);
+    nb::token_order const order(o.seed, train_ids.size(), o.tokens, o.batch);
 
     nb::gemma3::training_run run{.vocabulary = nb::gemma3::hash_of(job.words), .data = job.facts};
     run.data.emplace_back("batch", std::to_string(o.batch));
     run.data.emplace_back("tokens", std::to_string(o.tokens));
-    run.data.emplace_back("text", std::to_string(train.size()) + " tokens");
+    run.data.emplace_back("text", hash_of(job.texts.train));
     nb::gemma3::trainer<> trainer(
         std::move(model), {.rate = nb::schedule::cosine(o.rate, o.rate / 20, std::min(o.warmup, o.steps), o.steps),
                            .adamw = {.beta2 = 0.95, .weight_decay = o.weight_decay},
                            .seed = o.seed,
                            .recompute = o.recompute});
-    if (auto const found = nb::gemma3::load_newest(folder, trainer, run)) {
+    auto const found = nb::gemma3::load_newest(folder, trainer, run);
+    if (found) {
         for (auto const& reason : found->damaged) {
             std::cerr << "passed over: " << reason << '\n';
         }
         std::cerr << "goes on from " << found->path.string() << '\n';
     }
+    for (auto const* const name :
+         {"train.ids", "held-out.ids", "held-out.txt", "run.json", "model.gguf", "codes.json"}) {
+        nb::remove_remains(folder / name);
+    }
+    auto const train = shard_of(job.words, train_ids, folder / "train.ids");
+    auto const held_out = shard_of(job.words, held_out_ids, folder / "held-out.ids");
+    nb::write_whole_file(folder / "held-out.txt", std::as_bytes(std::span(job.texts.held_out)));
     std::string const about = job.about.dump(2) + "\n";
     nb::write_whole_file(folder / "run.json", std::as_bytes(std::span(about)));
 
-    drop_cut_line(folder / "metrics.jsonl");
-    std::ofstream metrics(folder / "metrics.jsonl", std::ios::app);
-    auto const note = [&](json const& line) {
-        metrics << line.dump() << '\n';
-        if (!metrics.flush()) {
-            throw nb::error((folder / "metrics.jsonl").string() + ": could not be written; is the disk full?");
-        }
-    };
+    line_file metrics((folder / "metrics.jsonl").string());
+    auto const note = [&](json const& line) { metrics.append(line.dump()); };
     window_reader reader(train, bos, o.tokens);
     progress line("training " + o.out);
     interrupt const stop;
-    double measured = 0;
+    std::optional<double> measured;
+    // The lines of a step are on the disk before its checkpoint: what goes on from there does not write them again.
     auto const keep = [&] {
-        nb::gemma3::save_newest(folder, trainer, run);
         measured = measure(where, trainer.model(), held_out, bos, o.tokens);
-        note({{"step", trainer.steps()}, {"held_out", measured}});
+        note({{"step", trainer.steps()}, {"held_out", *measured}});
+        metrics.flush();
+        nb::gemma3::save_newest(folder, trainer, run);
     };
-    bool kept = false;
+    bool kept = found.has_value();
     while (trainer.steps() < o.steps && !stop.requested()) {
         auto const begin = std::chrono::steady_clock::now();
         std::vector<std::uint32_t> ids, targets;
@@ -193,7 +201,14 @@ trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, train
     if (!kept) {
         keep();
     }
-    return {trainer.model(), trainer.steps(), trainer.skipped(), measured};
+    if (!measured) {  // the process that saved this step was killed as it wrote the model
+        measured = measure(where, trainer.model(), held_out, bos, o.tokens);
+    }
+    auto const steps = trainer.steps();
+    auto const skipped = trainer.skipped();
+    std::vector<std::uint32_t> sample, unused;
+    window_reader(held_out, bos, o.tokens).append(0, sample, unused);
+    return {std::move(trainer).take(), steps, skipped, *measured, std::move(sample)};
 }
 
 }  // namespace program

@@ -8,10 +8,9 @@
 #include <nibble/gemma3/training_pass.hpp>
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/io/safetensors_writer.hpp>
-#include <nibble/nn/schedule.hpp>
 #include <nibble/tensor/backend.hpp>
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,14 +18,14 @@ namespace program {
 
 namespace nb = nibble;
 
-/// The texts of the options: the first nine tenths of each to train on, the rest to measure on.
+/// The texts of the options: the first nine tenths of each to train on, the rest and those of --held-out to measure on.
 struct split_texts {
     std::string train;
     std::string held_out;
 };
 
 /// Throws nibble::error for a file that cannot be read.
-split_texts read_texts(std::vector<std::string> const& paths);
+split_texts read_texts(training_options const& options);
 
 /// A run: what is trained, on what, and where it is kept.
 struct training_job {
@@ -43,11 +42,12 @@ struct trained_result {
     nb::gemma3::trained_model model;
     std::uint64_t steps = 0;
     std::uint64_t skipped = 0;
-    double held_out = 0;  ///< perplexity
+    double held_out = 0;                  ///< perplexity
+    std::vector<std::uint32_t> sample{};  ///< a window of the held-out text
 };
 
-/// Trains, or goes on from what the folder has. It gets token shards, state-<step>.safetensors, metrics.jsonl and
-/// run.json.
+/// Trains, or goes on from what the folder has. It gets held-out.txt, token shards, state-<step>.safetensors,
+/// metrics.jsonl and run.json.
 trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, training_job const& job);
 
 }  // namespace program
