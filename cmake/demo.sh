@@ -1,43 +1,49 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# From a fresh clone to a quantized model that speaks: installs what is missing, builds the program gemma3, then
-# quantizes a model three ways, says what that cost and lets it write.
-#   sh cmake/demo.sh [--model FILE]
-# FILE is a Gemma 3 as GGUF or safetensors; without it, a small model with random weights is made, which speaks in
-# invented words. NIBBLE_JOBS sets how many compilations run at once (2).
+# The whole story, from a fresh clone, with nothing to download: installs what is missing, builds the program gemma3,
+# trains a small Gemma 3 on text that is on this machine, quantizes it as each recipe by rounding, by GPTQ and by
+# quantization-aware training, says what each cost, and lets the model write.
+#   sh cmake/demo.sh [--text FILE] [--out DIR]
+# Without --text it reads the headers of the C++ standard library. DIR, build/demo unless given, keeps the models and
+# pages; what is there already is not made again. NIBBLE_JOBS sets how many compilations run at once (2).
 set -eu
 cd_from=$PWD
 cd "$(dirname "$0")/.."
 jobs=${NIBBLE_JOBS:-2}
 
-model=
-if [ $# -eq 2 ] && [ "$1" = --model ]; then
-  case $2 in /*) model=$2 ;; *) model=$cd_from/$2 ;; esac
-  if [ ! -e "$model" ]; then echo "cmake/demo.sh: there is no $2; give the path of a model" >&2; exit 2; fi
-elif [ $# -ne 0 ]; then
-  echo 'usage: sh cmake/demo.sh [--model FILE]' >&2
-  exit 2
+text=
+out=build/demo
+while [ $# -gt 0 ]; do
+  case "$1 ${2:-}" in
+    '--text '?*) text=$2 ;;
+    '--out '?*) out=$2 ;;
+    *)
+      echo 'usage: sh cmake/demo.sh [--text FILE] [--out DIR]' >&2
+      exit 2
+      ;;
+  esac
+  shift 2
+done
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$cd_from/$1" ;; esac; }
+if [ -n "$text" ]; then
+  text=$(absolute "$text")
+  if [ ! -r "$text" ]; then echo "cmake/demo.sh: $text cannot be read; give the path of a text" >&2; exit 2; fi
 fi
+case $out in build/demo) ;; *) out=$(absolute "$out") ;; esac
 
 script=cmake/demo.sh
 . cmake/packages.sh
 need g++ cmake ninja-build ccache libboost-dev nlohmann-json3-dev libcli11-dev
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
+mkdir -p "$out"
 # A step whose output matters only when it fails.
 quietly() {
-  if ! "$@" >"$work/log" 2>&1; then
-    cat "$work/log" >&2
+  if ! "$@" >"$out/log" 2>&1; then
+    cat "$out/log" >&2
     echo "cmake/demo.sh: failed: $*" >&2
     exit 1
   fi
 }
-
-# The number behind a key of the JSON on stdin, written with one key a line; its last one, where there are several.
-number() { sed -n "s/^ *\"$1\": \([0-9.e+-]*\),*\$/\1/p" | tail -n 1; }
 
 echo 'building the program gemma3 (preset release), some minutes the first time ...'
 launcher=
@@ -47,39 +53,24 @@ quietly cmake --preset release -DNIBBLE_TESTS=OFF $launcher
 quietly cmake --build --preset release --target gemma3 -j "$jobs"
 gemma3=build/release/bin/gemma3
 
-if [ -z "$model" ]; then
-  echo 'making a model with random weights, f32 ...'
-  model=$work/f32.gguf
-  "$gemma3" make "$model" --config tiny --recipe f32 --seed 1
+if [ -z "$text" ]; then
+  text=$out/text.txt
+  if [ ! -e "$text" ]; then
+    headers=$(echo '#include <vector>' | g++ -x c++ -E - | sed -n 's/^# [0-9]* "\(.*\)\/vector".*/\1/p' | head -n 1)
+    find "$headers/bits" -name '*.h' | sort | xargs cat | head -c 2000000 >"$text"
+    echo "the text: $(wc -c <"$text") bytes of the headers in $headers/bits"
+  fi
 fi
-for recipe in q8_0 q4_0 int3_g64; do
-  echo "quantizing it to $recipe ..."
-  "$gemma3" quantize "$model" "$work/$recipe.gguf" --recipe $recipe >"$work/log"
-done
 
-text=/usr/share/common-licenses/GPL-3
-if [ ! -r "$text" ]; then text=README.md; fi
-head -c 4000 "$text" >"$work/text"
-echo "measuring; the text is the first 4000 bytes of $text"
+echo 'training, as floats and as each recipe, and measuring on the tenth of the text that training does not see;'
+echo 'float, rounded, GPTQ and QAT are perplexities, KL and top-1 agreement are those of QAT with float'
 echo
-row='%-10s %14s %14s %14s %12s\n'
-# shellcheck disable=SC2059 # the format is the line above
-printf "$row" model bytes 'logits NMSE' perplexity tokens/s
-measure() {
-  "$gemma3" compare "$model" "$2" --text "$work/text" --json >"$work/compare"
-  "$gemma3" bench "$2" -p 0 -n 32 --repeat 3 --json >"$work/bench"
-  # shellcheck disable=SC2059
-  printf "$row" "$1" "$(number file_bytes <"$work/bench")" \
-    "$(printf %.2e "$(number logits_nmse <"$work/compare")")" \
-    "$(printf %.2f "$(number perplexity <"$work/compare")")" \
-    "$(printf %.1f "$(number median <"$work/bench")")"
-}
-measure original "$model"
-for recipe in q8_0 q4_0 int3_g64; do measure $recipe "$work/$recipe.gguf"; done
-
+GEMMA3=$gemma3 STEPS=${STEPS:-160} MORE=${MORE:-50} BATCH=16 TOKENS=128 PIECES=1024 TEACHERS=text \
+  RECIPES='int8_channel/f32 int4_channel/f32 int4_g32/f32 int3_g32/f32 int2_g32/f32 int4_g32/int8' \
+  sh cmake/recovery.sh "$out" "$text"
 echo
-echo 'NMSE: error of the logits against the original, squared and relative. ggml has no name for int3_g64.'
+echo "$ gemma3 run $out/int4_g32-int8/model.gguf --raw --prompt 'template<typename'"
+"$gemma3" run "$out/int4_g32-int8/model.gguf" --raw --prompt 'template<typename' --max-tokens 60 --temperature 0.7 \
+  --top-k 20 --seed 1
 echo
-echo "$ gemma3 run int3_g64.gguf --prompt 'Why is the sky blue?'"
-"$gemma3" run "$work/int3_g64.gguf" --prompt 'Why is the sky blue?' --max-tokens 40 --temperature 0.8 --top-k 12 \
-  --seed 5
+"$gemma3" report "$out/int4_g32-int8"
