@@ -25,7 +25,7 @@ fi
 dir=$1
 shift
 mkdir -p "$dir"
-on="--text $* --batch $batch --tokens $tokens --seed $seed"
+on="--text $* --batch $batch --tokens $tokens"
 if [ -n "$held_out" ]; then on="$on --held-out $held_out"; fi
 
 # The number behind a key of the JSON on stdin, written with one key a line; its last one, where there are several.
@@ -36,7 +36,10 @@ calculate() { awk "BEGIN { printf \"$1\", $2 }"; }
 make() {
   made=$1
   shift
-  if [ ! -e "$made" ]; then "$gemma3" "$@" --json >"$made.json"; fi
+  if [ ! -e "$made" ]; then
+    "$gemma3" "$@" --json >"$dir/answer"
+    mv "$dir/answer" "$made.json"
+  fi
 }
 
 on_held_out() { # COMMAND FILE... OPTION...
@@ -44,13 +47,14 @@ on_held_out() { # COMMAND FILE... OPTION...
 }
 
 # shellcheck disable=SC2086 # file names without white space
-make "$dir/float/model.gguf" train --config tiny --pieces "$pieces" --steps "$steps" --rate "$rate" --out "$dir/float" $on
+make "$dir/float/model.gguf" train --config tiny --pieces "$pieces" --steps "$steps" --rate "$rate" --seed "$seed" --out "$dir/float" $on
 start=$dir/float/model.gguf
 continue_as() { # FOLDER RECIPE OPTION...
   folder=$1 recipe=$2
   shift 2
   # shellcheck disable=SC2086 # file names without white space
-  make "$folder/model.gguf" qat "$start" --recipe "$recipe" --steps "$more" --rate "$more_rate" --out "$folder" $on "$@"
+  make "$folder/model.gguf" qat "$start" --recipe "$recipe" --steps "$more" --rate "$more_rate" \
+    --seed $((seed + 1000)) --out "$folder" $on "$@"
 }
 continue_as "$dir/control" f32
 control=$dir/control/model.gguf
@@ -79,7 +83,11 @@ for entry in $recipes; do
     "$gemma3" bench "$folder/model.gguf" --activations "$activations" -p 0 -n 64 --repeat 3 --json >"$folder/bench.json"
     float=$(sed '/"model"/,$d' "$folder/compare.json" | number perplexity)  # of the reference, which comes first
     qat=$(number perplexity <"$folder/compare.json")
-    recovered=$(calculate %.4f "($rounded - $qat) / ($rounded - $float)")
+    recovered=null share=-  # of a loss below a thousandth there is nothing to say
+    if [ "$(calculate %d "$rounded > 1.001 * $float")" = 1 ]; then
+      recovered=$(calculate %.4f "($rounded - $qat) / ($rounded - $float)")
+      share=$(calculate '%.1f %%' "100 * $recovered")
+    fi
     kl=$(number kl <"$folder/compare.json")
     top1=$(number top1_agreement <"$folder/compare.json")
     difference=$(number largest_difference_of_logits <"$folder/model.gguf.json")
@@ -91,7 +99,7 @@ for entry in $recipes; do
     folders="$folders $folder"
     # shellcheck disable=SC2059
     printf "$row" "$label" "$(calculate %.2f "$float")" "$(calculate %.2f "$rounded")" "$(calculate %.2f "$gptq")" \
-      "$(calculate %.2f "$qat")" "$(calculate '%.1f %%' "100 * $recovered")" "$(calculate %.4f "$kl")" \
+      "$(calculate %.2f "$qat")" "$share" "$(calculate %.4f "$kl")" \
       "$(calculate '%.1f %%' "100 * $top1")" "$(calculate %.1g "$difference")" "$bytes" "$(calculate %.0f "$speed")"
     if [ "$activations" = int8 ] && [ "$(calculate %d "$difference == 0")" != 1 ]; then
       echo "$0: logits in training and from $folder/model.gguf differ; with int8 activations they have to be equal" >&2

@@ -286,7 +286,8 @@ TEST_CASE("options out of range are refused before there is a trainer", "[gemma3
         gemma3::trainer<> t(trained_golden<recipes::f32>(), options);
     };
     CHECK_THROWS_WITH(make({.clip = 0}), Catch::Matchers::ContainsSubstring("longest gradient"));
-    CHECK_THROWS_AS(make({.rate = schedule::constant(1e-3), .adamw = {.beta2 = 1}}), nibble::error);
+    CHECK_THROWS_AS(make({.adamw = {.beta2 = 1}}), nibble::error);
+    CHECK_THROWS_AS(make({.learned_rate = -1}), nibble::error);
 }
 
 TEST_CASE("a trainer does not go on from more skipped steps than steps", "[gemma3]") {

@@ -41,7 +41,8 @@ struct learned {
 template <class S>
 learned clipping_parameters(matrix<float> const& w) {
     constexpr float deviation = 0.02f;  // of w
-    learned p{.scale = initial_step<S>(cpu{}, w), .zero = {}};
+    detail::scale_blocks<S> const blocks{w.rows(), w.columns()};
+    learned p{.scale = matrix<float>(blocks.scale_rows(), blocks.groups()), .zero = {}};
     p.zero = S::is_symmetric ? matrix<float>{} : p.scale;
     for (std::size_t i = 0; i < p.scale.rows() * p.scale.columns(); ++i) {
         float& s = p.scale.data()[i];

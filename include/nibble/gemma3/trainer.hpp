@@ -26,6 +26,7 @@ namespace nibble::gemma3 {
 struct trainer_options {
     schedule rate = schedule::constant(1e-3);
     adamw_options adamw{.beta2 = 0.95, .weight_decay = 0.1};  ///< its rate is the schedule's; norms do not decay
+    double learned_rate = 0.1;                                ///< of learned scales, as a share of the weights'
     double clip = 1.0;                                        ///< the longest gradient
     std::uint64_t seed = 0;                                   ///< of random rounding
     bool recompute = false;                                   ///< see loss_and_gradient
@@ -49,9 +50,11 @@ class trainer {
 public:
     trainer(trained_model model, trainer_options const& options)
         : model_(std::move(model)), options_(options), gradients_(zero_parameters(model_.config)) {
-        auto adamw = options_.adamw;
-        adamw.rate = options_.rate.peak();
-        nibble::detail::factors_of(adamw, 1);  // throws for what is out of range
+        for (double const share : {1.0, options_.learned_rate}) {
+            auto adamw = options_.adamw;
+            adamw.rate = share * options_.rate.peak();
+            nibble::detail::factors_of(adamw, 1);  // throws for what is out of range
+        }
         if (!(options_.clip > 0)) {
             throw error("A trainer got a longest gradient of " + std::to_string(options_.clip) +
                         "; it has to be above 0, infinity for no limit.");
@@ -153,7 +156,7 @@ private:
         for_each_run(
             [&](trained_kind kind, std::span<float> w, std::span<float const> g) {
                 auto how = options_.adamw;
-                how.rate = result.rate;
+                how.rate = kind == trained_kind::learned ? options_.learned_rate * result.rate : result.rate;
                 how.weight_decay = kind == trained_kind::weights ? how.weight_decay : 0.0;
                 adamw_step<State>(where, how, steps_ - skipped_, w, g, std::span(mean_).subspan(at, w.size()),
                                   std::span(square_).subspan(at, w.size()), {key.seed, key.step, run++});

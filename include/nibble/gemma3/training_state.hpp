@@ -76,6 +76,7 @@ safetensors_metadata facts_of(trainer<State> const& t, training_run const& run) 
     add("adamw.beta2", adamw.beta2);
     add("adamw.epsilon", adamw.epsilon);
     add("adamw.weight_decay", adamw.weight_decay);
+    add("learned_rate", t.options().learned_rate);
     add("clip", t.options().clip);
     add("seed", t.options().seed);
 

@@ -80,14 +80,22 @@ struct trained_scheme {
 
     static learned_parameters initial([[maybe_unused]] cpu where, [[maybe_unused]] matrix_view<float const> w) {
         learned_parameters p;
-        if constexpr (is_learned) {
+        if constexpr (is_learned && S::is_symmetric) {
             p.scale = initial_step<S>(where, w);
-            if constexpr (gradient_policy::learns_step) {
-                p.step = p.scale;
+        } else if constexpr (is_learned) {
+            auto const fitted = quantize<S>(where, w);
+            scale_blocks<S> const blocks{w.rows(), w.columns()};
+            p.scale = matrix<float>(blocks.scale_rows(), blocks.groups());
+            p.zero = matrix<float>(blocks.scale_rows(), blocks.groups());
+            for (std::size_t i = 0; i < p.scale.rows(); ++i) {
+                for (std::size_t g = 0; g < p.scale.columns(); ++g) {
+                    p.scale(i, g) = static_cast<float>(fitted.scale(i * blocks.height(), g));
+                    p.zero(i, g) = static_cast<float>(fitted.zero(i * blocks.height(), g));
+                }
             }
-            if constexpr (S::storage::has_zero) {
-                p.zero = matrix<float>(p.scale.rows(), p.scale.columns());
-            }
+        }
+        if constexpr (gradient_policy::learns_step) {
+            p.step = p.scale;
         }
         return p;
     }

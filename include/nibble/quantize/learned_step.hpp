@@ -7,6 +7,8 @@
 #include <nibble/quantize/encode.hpp>
 #include <nibble/quantize/gradient.hpp>
 #include <nibble/quantize/store_scale.hpp>
+#include <nibble/scheme/rules/trial.hpp>
+#include <nibble/scheme/scale.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
@@ -21,26 +23,40 @@
 
 namespace nibble {
 
-/// Where LSQ begins:  s = 2 · mean|w| / √Qp  over the elements that share s.
-///   shape   w [rows, columns] -> [scale rows, groups], as gradient_matrices has them
-///   error   2 ulp of f32: summed in f64, in the order of columns within a row, then of rows
-///   source  Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1
+/// Where a learned step begins:  s = max|w| / high  over the elements that share it, which clips none; where high < 3,
+/// as in 2 bits, of  t · max|w| / high,  t = 1/64 … 64/64,  the one of least  Σ (w − ŵ)². It stays positive.
+///   shape   w [rows, columns] -> [scale rows, groups], as gradient_matrices has them; 0 for zeros
+///   note    LSQ begins at 2 · mean|w| / √high (Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1), made
+///           for thousands of steps of training; docs/training.md has what each costs after tens
 template <quantization_scheme S>
+    requires(S::is_symmetric)
 matrix<float> initial_step(cpu backend, matrix_view<float const> w) {
+    [[maybe_unused]] constexpr int positions = 64;
     detail::scale_blocks<S> const blocks{w.rows(), w.columns()};
     matrix<float> steps(blocks.scale_rows(), blocks.groups());
     backend.parallel_for(steps.rows(), [&](std::size_t begin, std::size_t end) {
+        std::vector<float> group;
         for (std::size_t i = begin; i < end; ++i) {
             for (std::size_t g = 0; g < steps.columns(); ++g) {
-                double sum = 0;
+                group.clear();
                 for (std::size_t k = 0; k < blocks.rows_of(i); ++k) {
-                    auto const row = w.row(i * blocks.height() + k);
-                    for (float const x : row.subspan(g * blocks.width(), blocks.columns_of(g))) {
-                        sum += static_cast<double>(std::fabs(x));
-                    }
+                    auto const part = w.row(i * blocks.height() + k).subspan(g * blocks.width(), blocks.columns_of(g));
+                    group.insert(group.end(), part.begin(), part.end());
                 }
-                auto const count = static_cast<double>(blocks.rows_of(i) * blocks.columns_of(g));
-                steps(i, g) = static_cast<float>(2.0 * sum / count / std::sqrt(static_cast<double>(S::high)));
+                auto const range = detail::range_of_group<S>({group, {}});
+                if (range.extreme == 0.0f) {
+                    continue;
+                }
+                auto const whole = static_cast<double>(absmax_over_qmax::scale(range, S::low, S::high));
+                if constexpr (S::high >= 3.0f) {
+                    steps(i, g) = detail::to_scale(whole);
+                } else {
+                    detail::best_fit<S> best({group, {}});
+                    for (int t = positions; t >= 1; --t) {
+                        best.take({detail::to_scale(whole * t / positions), 0.0f});
+                    }
+                    steps(i, g) = best.fit().scale;
+                }
             }
         }
     });
