@@ -57,7 +57,8 @@ if [ -z "$text" ]; then
   text=$out/text.txt
   if [ ! -e "$text" ]; then
     headers=$(echo '#include <vector>' | g++ -x c++ -E - | sed -n 's/^# [0-9]* "\(.*\)\/vector".*/\1/p' | head -n 1)
-    find "$headers/bits" -name '*.h' | sort | xargs cat 2>/dev/null | head -c 2000000 >"$text"
+    find "$headers/bits" -name '*.h' | sort | xargs cat 2>/dev/null | head -c 2000000 >"$out/part"
+    mv "$out/part" "$text"
     echo "the text: $(wc -c <"$text") bytes of the headers in $headers/bits"
   fi
 fi

@@ -19,26 +19,38 @@ held_out=${HELD_OUT:-}                               # more files to measure on
 set -eu
 
 if [ $# -lt 2 ]; then
-  sed -n '/^#   sh/,/^set -eu/s/^# *//p' "$0" >&2
+  sed -n '/^#   sh/,/^set -eu/{/^set -eu/d;s/^# *//p}' "$0" >&2
   exit 2
 fi
 dir=$1
 shift
+for file in "$dir" "$@" $held_out; do
+  case $file in
+    *[[:space:]]*) echo "$0: '$file' has white space in its name; give it another" >&2; exit 2 ;;
+  esac
+done
 mkdir -p "$dir"
+# shellcheck disable=SC2086 # file names without white space
+settings="$seed $steps $more $batch $tokens $rate $more_rate $pieces $(cat "$@" $held_out | cksum)"
+if [ -e "$dir/settings" ] && [ "$(cat "$dir/settings")" != "$settings" ]; then
+  echo "$0: $dir has runs with other settings or texts; give another folder, or remove it" >&2
+  exit 2
+fi
+echo "$settings" >"$dir/settings"
 on="--text $* --batch $batch --tokens $tokens"
 if [ -n "$held_out" ]; then on="$on --held-out $held_out"; fi
 
 # The number behind a key of the JSON on stdin, written with one key a line; its last one, where there are several.
 number() { sed -n "s/^ *\"$1\": \([0-9.e+-]*\),*\$/\1/p" | tail -n 1; }
-calculate() { awk "BEGIN { printf \"$1\", $2 }"; }
+calculate() { awk "BEGIN { printf \"$1\", ($2) }"; }
 
-# make FILE COMMAND...: runs the program, its answer in FILE.json, unless the file is there.
-make() {
-  made=$1
+# produce FILE COMMAND...: runs the program, its answer in FILE.json, unless that is there.
+produce() {
+  produced=$1
   shift
-  if [ ! -e "$made" ]; then
+  if [ ! -e "$produced.json" ]; then
     "$gemma3" "$@" --json >"$dir/answer"
-    mv "$dir/answer" "$made.json"
+    mv "$dir/answer" "$produced.json"
   fi
 }
 
@@ -47,17 +59,18 @@ on_held_out() { # COMMAND FILE... OPTION...
 }
 
 # shellcheck disable=SC2086 # file names without white space
-make "$dir/float/model.gguf" train --config tiny --pieces "$pieces" --steps "$steps" --rate "$rate" --seed "$seed" --out "$dir/float" $on
+produce "$dir/float/model.gguf" train --config tiny --pieces "$pieces" --steps "$steps" --rate "$rate" --seed "$seed" --out "$dir/float" $on
 start=$dir/float/model.gguf
 continue_as() { # FOLDER RECIPE OPTION...
   folder=$1 recipe=$2
   shift 2
   # shellcheck disable=SC2086 # file names without white space
-  make "$folder/model.gguf" qat "$start" --recipe "$recipe" --steps "$more" --rate "$more_rate" \
+  produce "$folder/model.gguf" qat "$start" --recipe "$recipe" --steps "$more" --rate "$more_rate" \
     --seed $((seed + 1000)) --out "$folder" $on "$@"
 }
 continue_as "$dir/control" f32
 control=$dir/control/model.gguf
+head -c $(($(wc -c <"$1") * 9 / 10)) "$1" >"$dir/calibration.txt"  # what training has seen
 
 row='%-24s %8s %9s %9s %9s %10s %8s %7s %8s %9s %9s\n'
 # shellcheck disable=SC2059 # the format is the line above
@@ -67,8 +80,8 @@ folders=''
 for entry in $recipes; do
   recipe=${entry%/*} activations=${entry#*/}
   name=$recipe-$activations
-  make "$dir/rounded-$recipe.gguf" quantize "$control" "$dir/rounded-$recipe.gguf" --recipe "$recipe"
-  make "$dir/gptq-$recipe.gguf" quantize "$control" "$dir/gptq-$recipe.gguf" --recipe "$recipe" --gptq "$1"
+  produce "$dir/rounded-$recipe.gguf" quantize "$control" "$dir/rounded-$recipe.gguf" --recipe "$recipe"
+  produce "$dir/gptq-$recipe.gguf" quantize "$control" "$dir/gptq-$recipe.gguf" --recipe "$recipe" --gptq "$dir/calibration.txt"
   rounded=$(on_held_out perplexity "$dir/rounded-$recipe.gguf" --activations "$activations" | number perplexity)
   gptq=$(on_held_out perplexity "$dir/gptq-$recipe.gguf" --activations "$activations" | number perplexity)
   for teacher in $teachers; do

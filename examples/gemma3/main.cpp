@@ -159,7 +159,8 @@ void add_export(CLI::App& app) {
     sub->add_option("FROM", o.from, "The folder of `gemma3 train` or `gemma3 qat`, or a model")->required();
     sub->add_option("OUT", o.out, "File to write, with a name that ends in .gguf or .safetensors")->required();
     sub->add_option("--recipe", o.recipe, "A name of `gemma3 recipes`, for a GGUF file");
-    sub->add_option("--type", o.type, "f32, which holds the values of every recipe, or bf16; for a safetensors file")
+    sub->add_option("--type", o.type,
+                    "f32, which holds the values of every recipe and most norms, or bf16; for a safetensors file")
         ->check(CLI::IsMember({"f32", "bf16"}))
         ->capture_default_str();
     sub->add_flag("--allow-loss", o.allow_loss, "Round what is not kept exactly, and say what that loses");
@@ -211,7 +212,7 @@ void add_training(CLI::App* sub, training_options& o) {
     sub->add_option("--weight-decay", o.weight_decay, "Of matrices")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    sub->add_option("--seed", o.seed, "Of the weights and of the order of the texts")
+    sub->add_option("--seed", o.seed, "Of the order of the texts, and of the weights of `train`")
         ->check(whole())
         ->capture_default_str();
     sub->add_option("--save-every", o.save_every, "Steps from one checkpoint to the next")
@@ -226,7 +227,7 @@ void add_train(CLI::App& app) {
     auto [sub, o] = add_command(app, "train", "Train a model from random weights", &program::train);
     sub->footer(
         "The folder gets the state of the run (state-STEP.safetensors), metrics.jsonl with a line a step, and at the\n"
-        "end model.gguf. Ctrl-C saves and stops; the same command goes on, with the same bits as if nothing had been.");
+        "end model.gguf. Ctrl-C saves and stops; the same command goes on, with the same bits.");
     sub->add_option("--config", o.configuration, "tiny, or a size of Gemma 3")->required();
     sub->add_option("--pieces", o.pieces,
                     "Of the vocabulary, which is learned from the text; as the configuration has "

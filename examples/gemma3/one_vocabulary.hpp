@@ -17,7 +17,8 @@ struct known_tokens {
     std::string const& path;
 };
 
-/// Throws nibble::error where two models number their tokens differently; one without a tokenizer takes the other's.
+/// Throws nibble::error where two models number their tokens differently; where one has no tokenizer, only their
+/// numbers count.
 inline void require_one_vocabulary(known_tokens const& a, known_tokens const& b) {
     if (a.size != b.size) {
         throw nibble::error(b.path + ": the vocabulary has " + std::to_string(b.size) + " ids and that of " + a.path +

@@ -42,7 +42,7 @@ double largest_difference(nb::cpu where, nb::gemma3::trained_model const& model,
             }
             for (std::size_t c = 0; c < logits.columns(); ++c) {
                 double const difference = static_cast<double>(logits(i, c)) - static_cast<double>(rows(row, c));
-                largest = !(std::fabs(difference) <= largest) ? std::fabs(difference) : largest;
+                largest = std::isnan(largest) || std::fabs(difference) <= largest ? largest : std::fabs(difference);
             }
         }
     });
@@ -53,6 +53,10 @@ double largest_difference(nb::cpu where, nb::gemma3::trained_model const& model,
 template <class Job>
 void finish(nb::cpu where, training_options const& o, trained_result const& result, nb::vocabulary const& words,
             nb::gemma3::export_options const& how) {
+    if (result.steps < o.steps) {
+        throw nb::error("Stopped behind step " + std::to_string(result.steps) + " of " + std::to_string(o.steps) +
+                        "; the same command goes on.");
+    }
     auto const path = (std::filesystem::path(o.out) / "model.gguf").string();
     auto const written = Job::export_trained(where, result.model, words, path, how);
     std::string const codes = code_counts_of(path).dump() + "\n";
@@ -92,9 +96,9 @@ nb::gemma3::trained_parameters parameters_of(nb::gemma3::checkpoint const& file,
     return nb::gemma3::parameters_from(file.config(), nb::gemma3::detail::checkpoint_rows<nb::known_storages>(file));
 }
 
-json about(training_options const& o, nb::gemma3::configuration const& c, nb::gemma3::trained_parameters& p) {
+json about(training_options const& o, nb::gemma3::configuration const& c, nb::gemma3::trained_parameters const& p) {
     std::uint64_t count = 0;
-    nb::gemma3::for_each_run([&](nb::gemma3::trained_kind, std::span<float> run) { count += run.size(); }, p);
+    nb::gemma3::for_each_run([&](nb::gemma3::trained_kind, std::span<float const> run) { count += run.size(); }, p);
     return {{"parameters", count},       {"steps", o.steps},       {"texts_a_step", o.batch},
             {"tokens_a_text", o.tokens}, {"rate", o.rate},         {"seed", o.seed},
             {"text", o.texts},           {"held_out", o.held_out}, {"configuration", to_json(c)}};

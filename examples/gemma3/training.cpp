@@ -138,6 +138,7 @@ trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, train
     run.data.emplace_back("batch", std::to_string(o.batch));
     run.data.emplace_back("tokens", std::to_string(o.tokens));
     run.data.emplace_back("text", hash_of(job.texts.train));
+    run.data.emplace_back("held_out", hash_of(job.texts.held_out));
     nb::gemma3::trainer<> trainer(
         std::move(model), {.rate = nb::schedule::cosine(o.rate, o.rate / 20, std::min(o.warmup, o.steps), o.steps),
                            .adamw = {.beta2 = 0.95, .weight_decay = o.weight_decay},

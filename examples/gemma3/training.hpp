@@ -37,7 +37,7 @@ struct training_job {
     json about;                        ///< for run.json
 };
 
-/// A model as the last step left it; a run may have been interrupted before the last of all.
+/// A model as the last step left it; an interrupt may have come before the last of all.
 struct trained_result {
     nb::gemma3::trained_model model;
     std::uint64_t steps = 0;

@@ -266,6 +266,19 @@ TEST_CASE("P17: what these files cannot hold is refused, and no file appears", "
     gemma3::make_model<recipes::f32>(cpu{}, small, 1, folder / "untied", {.untied_head = true});
     CHECK_THROWS_WITH(export_file<float>(folder / "untied", out), ContainsSubstring("head of the model is not its"));
 
+    auto const words = gemma3::random_vocabulary(small.vocabulary);
+    std::vector<float> scores;
+    std::vector<token_kind> kinds;
+    for (std::uint32_t id = 0; id < words.size(); ++id) {
+        scores.push_back(words.score(id));
+        kinds.push_back(words.kind(id));
+    }
+    auto options = words.options();
+    options.add_bos = false;
+    gemma3::random_rows rows(small, 1);
+    gemma3::write_gguf<recipes::f32>(cpu{}, folder / "no bos", small, {words.pieces(), scores, kinds, options}, rows);
+    CHECK_THROWS_WITH(export_file<float>(folder / "no bos", out), ContainsSubstring("puts no bos"));
+
     gemma3::make_model<recipes::f32>(cpu{}, small, 1, folder / "m");
     export_file<float>(folder / "m", folder / "f32.safetensors");
     fs::remove(folder / "tokenizer.model");

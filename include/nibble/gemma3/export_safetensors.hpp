@@ -73,9 +73,10 @@ struct file_beside {
 /// stand for; what a recipe says about activations and the cache has no place in these files.
 ///   exact   f32 holds the values of every scheme, and w of each norm 1 + w from 0.5 to 2^24, not of all below; bf16
 ///           holds values of 8 bits. Any other is an error with the tensor's name, unless the options allow the loss
-///   memory  some MiB
+///   memory  some MiB a thread
 ///   result  the same bytes for any number of threads
-///   error   nibble::error, and no file, for a checkpoint without a tokenizer or with a head of its own, a value that
+///   error   nibble::error, and no file, for a checkpoint without a tokenizer, with one that adds no bos, or with a
+///   head of its own, a value that
 ///           is not finite, and a folder that has a config.json or tokenizer.model with other bytes
 template <class T, class List = known_storages>
     requires(std::same_as<T, float> || std::same_as<T, bf16>)
@@ -91,6 +92,9 @@ safetensors_export_statistics export_safetensors(cpu where, checkpoint const& so
                     "write a GGUF file.");
     }
     auto const& special = source.words()->options();
+    if (!special.add_bos) {
+        throw error("The tokenizer puts no bos before a text, and tokenizer.model cannot say so; write a GGUF file.");
+    }
     auto const json =
         configuration_to_json(source.config(), {.dtype = type::torch,
                                                 .pad = special.pad,

@@ -85,7 +85,7 @@ inline protobuf_writer sentencepiece_trainer(vocabulary const& words) {
 }  // namespace detail
 
 /// The bytes of a SentencePiece `tokenizer.model` (a protobuf `ModelProto`), of which parse_sentencepiece_model makes
-/// the same vocabulary. The format has no field for add_bos, which it reads as true.
+/// the same vocabulary but for add_bos, which has no field in the format and is read as true.
 ///   source  sentencepiece_model.proto: pieces = 1 {piece 1, score 2, type 3}, trainer_spec = 2 {model_type 3,
 ///           vocab_size 4, byte_fallback 35, ids of unk, bos, eos, pad 40 to 43, their pieces 45 to 48},
 ///           normalizer_spec = 3 {name 1, add_dummy_prefix 3, remove_extra_whitespaces 4, escape_whitespaces 5}

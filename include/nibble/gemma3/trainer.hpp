@@ -26,10 +26,10 @@ namespace nibble::gemma3 {
 struct trainer_options {
     schedule rate = schedule::constant(1e-3);
     adamw_options adamw{.beta2 = 0.95, .weight_decay = 0.1};  ///< its rate is the schedule's; norms do not decay
-    double learned_rate = 0.1;                                ///< of learned scales, as a share of the weights'
-    double clip = 1.0;                                        ///< the longest gradient
-    std::uint64_t seed = 0;                                   ///< of random rounding
-    bool recompute = false;                                   ///< see loss_and_gradient
+    double learned_rate = 0.1;  ///< of scales and all else that is learned beside weights, as a share of theirs
+    double clip = 1.0;          ///< the longest gradient
+    std::uint64_t seed = 0;     ///< of random rounding
+    bool recompute = false;     ///< see loss_and_gradient
 };
 
 /// What a step did.

@@ -107,9 +107,8 @@ inline double loss_of_head(cpu where, training_texts const& texts, training_batc
 ///   result      returns the sum, in nats; adds the gradient with respect to the stored values ŵ to `gradients`, which
 ///               trained_format::differentiate makes that of the parameters. The same bits for any number of threads
 ///   recompute   whether blocks are run again on the way back, so that the values of one block are kept at a time
-///   memory      [tokens, hidden] for each block and 7 times more; a block's values [tokens, 4 hidden + 3 query width +
-///   3
-///               key width + 3 ffn], of one block or of each, and once about half of that for gradients; `together`
+///   memory      [tokens, hidden] for each block and 7 times more; a block's values, [tokens, 4 hidden + 3 query width
+///               + 3 key width + 3 ffn], of one block or of each, and once about half of that for gradients; `together`
 ///               logits at a time; ŵ of the head, else of one matrix. A teacher adds its own values of one block, its
 ///               head, and as many logits
 /// Throws nibble::error where ids and targets are not as many whole texts, or an id is not in the vocabulary.

@@ -24,7 +24,7 @@
 namespace nibble {
 
 /// Where a learned step begins:  s = max|w| / high  over the elements that share it, which clips none; where high < 3,
-/// as in 2 bits, of  t · max|w| / high,  t = 1/64 … 64/64,  the one of least  Σ (w − ŵ)². It stays positive.
+/// as in 2 bits, of  t · max|w| / high,  t = 1/64 … 64/64,  the one of least  Σ (w − ŵ)²  of the positive ones.
 ///   shape   w [rows, columns] -> [scale rows, groups], as gradient_matrices has them; 0 for zeros
 ///   note    LSQ begins at 2 · mean|w| / √high (Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1), made
 ///           for thousands of steps of training; docs/training.md has what each costs after tens
@@ -63,8 +63,8 @@ matrix<float> initial_step(cpu backend, matrix_view<float const> w) {
     return steps;
 }
 
-/// After an update, a learned step that is not at least `least` becomes `least`: a step that went to zero or below
-/// would turn the grid over. log2_step needs no such care.
+/// After an update, a learned step below `least` becomes `least`: one that went to zero or below would turn the grid
+/// over. log2_step needs no such care.
 inline void keep_positive(matrix_view<float> steps, float least = 1e-5f) {
     for (float& s : std::span(steps.data(), steps.rows() * steps.columns())) {
         s = s >= least ? s : least;
