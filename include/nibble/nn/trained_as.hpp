@@ -205,7 +205,7 @@ struct training_of<S> : trained_scheme<S> {};
 
 }  // namespace detail
 
-/// Whether with_learned_scale<S> trains: S is symmetric, a scale is one number, and codes are the nearest under it.
+/// Whether `with_learned_scale<S>` trains: S is symmetric, a scale is one number, and codes are the nearest under it.
 template <class S>
 inline constexpr bool has_learnable_scale = [] {
     if constexpr (quantization_scheme<S>) {
