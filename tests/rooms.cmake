@@ -23,14 +23,14 @@ set(tested_elsewhere
   tensor/line_allocator.hpp tensor/packed_matrix.hpp tensor/packed_view.hpp  # cpu_panel.cpp, packed_tensor.cpp, repack.cpp
   nn/embedding.hpp    # tests/nn/linear.cpp
   gemma3/block.hpp gemma3/model.hpp  # tests/gemma3/forward.cpp
-  gemma3/checkpoint_rows.hpp  # tests/gemma3/quantize_checkpoint.cpp
+  gemma3/checkpoint_rows.hpp gemma3/squared_loss.hpp  # tests/gemma3/quantize_checkpoint.cpp
   gemma3/safetensors_rows.hpp  # tests/gemma3/export_safetensors.cpp
   # Parts of a training step: tests/gemma3/training_pass.cpp, export_trained.cpp, trainer.cpp.
   gemma3/block_backward.hpp gemma3/trained_model.hpp gemma3/trained_parameters.hpp gemma3/trained_recipe.hpp
   gemma3/training_texts.hpp
   gemma3/training_run.hpp gemma3/training_state.hpp gemma3/training_state_file.hpp gemma3/vocabulary_hash.hpp  # tests/gemma3/training_checkpoint.cpp
   nn/training.hpp gemma3/training.hpp     # front doors
-  nn/seen_weight.hpp nn/trained_weight.hpp  # tests/nn/trained_as.cpp
+  nn/seen_weight.hpp nn/trained_floats.hpp nn/trained_scheme.hpp nn/trained_weight.hpp  # tests/nn/trained_as.cpp
   gemm/cpu/dense_kernels.hpp nn/cpu/adamw_kernels.hpp  # tests/gemm/dense_product.cpp, tests/nn/adamw.cpp
   io/ggml_block.hpp         # tests/io/ggml_blocks.cpp
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp
@@ -54,6 +54,9 @@ set(tested_elsewhere
 set(faults)
 file(GLOB_RECURSE headers RELATIVE ${SOURCE_DIR}/include/nibble
   ${SOURCE_DIR}/include/nibble/*.hpp ${SOURCE_DIR}/include/nibble/*.cuh ${SOURCE_DIR}/include/nibble/*.inl)
+if(NOT headers)
+  message(FATAL_ERROR "There are no headers below '${SOURCE_DIR}'; give the project's folder as an absolute path.")
+endif()
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "[/.].*" "" room ${header})
   if(NOT DEFINED ${room}_sees)

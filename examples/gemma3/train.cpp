@@ -81,7 +81,7 @@ void finish(nb::cpu where, training_options const& o, trained_result const& resu
 }
 
 /// XXH64 of all numbers.
-std::string hash_of(nb::gemma3::trained_parameters const& p) {
+std::string parameters_hash(nb::gemma3::trained_parameters const& p) {
     nb::xxh64 hash;
     nb::gemma3::for_each_run(
         [&](nb::gemma3::trained_kind, std::span<float const> run) { hash.add(std::as_bytes(run)); }, p);
@@ -156,7 +156,7 @@ void qat(qat_options const& options) {
         facts["recipe"] = options.recipe;
         facts["checkpoint"] = options.checkpoint;
         facts["teacher"] = options.teacher;
-        auto const hash = hash_of(parameters);
+        auto const hash = parameters_hash(parameters);
         auto model = nb::gemma3::make_trained(where, file.config(), recipe, std::move(parameters));
         training_job const what{
             .options = o,
@@ -164,7 +164,7 @@ void qat(qat_options const& options) {
             .words = *file.words(),
             .loss = {.teacher = teacher ? &*teacher : nullptr, .temperature = static_cast<float>(options.temperature)},
             .facts = {{"checkpoint", hash},
-                      {"teacher", teacher ? hash_of(teacher->parameters) : "none"},
+                      {"teacher", teacher ? parameters_hash(teacher->parameters) : "none"},
                       {"temperature", significant(options.temperature, 9)}},
             .about = facts};
         auto const result = train_model(where, std::move(model), what);

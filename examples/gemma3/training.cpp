@@ -48,7 +48,7 @@ nb::token_shard shard_of(nb::vocabulary const& words, std::vector<std::uint32_t>
     return nb::token_shard(path);
 }
 
-std::string hash_of(std::string const& text) {
+std::string text_hash(std::string const& text) {
     nb::xxh64 hash;
     hash.add(std::as_bytes(std::span(text)));
     return std::to_string(hash.value());
@@ -137,8 +137,8 @@ trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, train
     nb::gemma3::training_run run{.vocabulary = nb::gemma3::hash_of(job.words), .data = job.facts};
     run.data.emplace_back("batch", std::to_string(o.batch));
     run.data.emplace_back("tokens", std::to_string(o.tokens));
-    run.data.emplace_back("text", hash_of(job.texts.train));
-    run.data.emplace_back("held_out", hash_of(job.texts.held_out));
+    run.data.emplace_back("text", text_hash(job.texts.train));
+    run.data.emplace_back("held_out", text_hash(job.texts.held_out));
     nb::gemma3::trainer<> trainer(
         std::move(model), {.rate = nb::schedule::cosine(o.rate, o.rate / 20, std::min(o.warmup, o.steps), o.steps),
                            .adamw = {.beta2 = 0.95, .weight_decay = o.weight_decay},

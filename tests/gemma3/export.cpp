@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "small_model.hpp"
 #include "takes.hpp"
 
 #include <nibble/gemma3/export.hpp>
@@ -37,17 +38,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Two layers. The embedding is more than two pieces of a stream; rows of 96 are no whole groups of 64.
-constexpr gemma3::configuration small{.hidden = 64,
-                                      .layers = 2,
-                                      .heads = 2,
-                                      .kv_heads = 1,
-                                      .head_dim = 32,
-                                      .ffn = 96,
-                                      .vocabulary = 5000,
-                                      .window = 16,
-                                      .context = 64,
-                                      .query_pre_attn_scalar = 32};
+/// The embedding is more than two pieces of a stream.
+constexpr auto small = small_model(5000);
 
 /// The same with rows that are whole blocks of 256.
 constexpr gemma3::configuration wide{.hidden = 256,

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "small_model.hpp"
+
 #include <nibble/gemma3/export_safetensors.hpp>
 #include <nibble/gemma3/random_model.hpp>
 #include <nibble/gemma3/recover_checkpoint.hpp>
@@ -30,17 +32,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr gemma3::configuration small{.hidden = 64,
-                                      .layers = 2,
-                                      .heads = 2,
-                                      .kv_heads = 1,
-                                      .head_dim = 32,
-                                      .ffn = 96,
-                                      .vocabulary = 600,
-                                      .window = 16,
-                                      .pattern = 2,
-                                      .context = 64,
-                                      .query_pre_attn_scalar = 32};
+constexpr auto small = small_model(600);
 
 /// What a model reads of a tensor.
 template <class Role>

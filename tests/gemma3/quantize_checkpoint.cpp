@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "small_model.hpp"
+
 #include <nibble/gemma3/quantize_checkpoint.hpp>
 #include <nibble/gemma3/random_model.hpp>
 #include <nibble/io/gguf_checksum.hpp>
@@ -29,16 +31,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr gemma3::configuration small{.hidden = 64,
-                                      .layers = 2,
-                                      .heads = 2,
-                                      .kv_heads = 1,
-                                      .head_dim = 32,
-                                      .ffn = 96,
-                                      .vocabulary = 5000,
-                                      .window = 16,
-                                      .context = 64,
-                                      .query_pre_attn_scalar = 32};
+constexpr auto small = small_model(5000);
 
 gguf_value text_pair(std::string_view key, std::string_view text) {
     return {key, reinterpret_cast<std::byte const*>(text.data()), text.size(), 0, gguf_type::string, gguf_type::string};

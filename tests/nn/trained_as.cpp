@@ -93,3 +93,36 @@ TEMPLATE_TEST_CASE("products in training are the packed kernel's where activatio
         CHECK(nibble_test::same_bits(y, expected));
     }
 }
+
+TEST_CASE("a learned matrix has the packed kernel's products too", "[nn]") {
+    auto w = weights<learned>();
+    move(w.learned.scale, 1.3f);
+    auto const x = nibble_test::random_matrix(5, w.values.columns(), 2.0f, 9);
+    auto const panels = repack(cpu{}, quantize_at<learned>(cpu{}, w.values, w.learned.scale));
+    matrix<float> y(x.rows(), w.values.rows());
+    trained_as<learned>.see(cpu{}, activation_kind::int8, w, key)->product(cpu{}, x, y);
+    CHECK(nibble_test::same_bits(y, gemm<int8_activations>(cpu{}, x, panels)));
+}
+
+TEST_CASE("products in training are dense where activations are f32", "[nn]") {
+    auto const w = weights<int4_g32>();
+    auto const x = nibble_test::random_matrix(5, w.values.columns(), 2.0f, 9);
+    matrix<float> y(x.rows(), w.values.rows()), expected(x.rows(), w.values.rows());
+    trained_as<int4_g32>.see(cpu{}, activation_kind::f32, w, key)->product(cpu{}, x, y);
+    auto const values = fake_quantize<int4_g32>(cpu{}, w.values);
+    dense_product(cpu{}, x, operand::as_is, values, operand::transposed, expected);
+    CHECK(nibble_test::same_bits(y, expected));
+}
+
+TEST_CASE("a product sees activations as its kernel rounds them", "[nn]") {
+    auto const x = nibble_test::random_matrix(5, 96, 2.0f, 9);
+    matrix<float> scratch;
+    auto const seen = [&](activation_kind kind) {
+        auto const view = trained_as<int4_g32>.activations(cpu{}, kind, x, scratch);
+        return std::vector<float>(view.data(), view.data() + view.rows() * view.columns());
+    };
+    CHECK(nibble_test::same_bits(seen(activation_kind::f32), nibble_test::elements(x)));
+    CHECK(nibble_test::same_bits(seen(activation_kind::bf16), nibble_test::elements(rounded_to<bf16>(cpu{}, x))));
+    CHECK(nibble_test::same_bits(seen(activation_kind::int8),
+                                 nibble_test::elements(int8_activation_values<storage_of<int4_g32>>(cpu{}, x))));
+}

@@ -3,6 +3,7 @@
 
 #include <nibble/gemma3/checkpoint.hpp>
 #include <nibble/gemma3/export.hpp>
+#include <nibble/gemma3/squared_loss.hpp>
 #include <nibble/gemma3/tensor_names.hpp>
 #include <nibble/io/stored_tensor.hpp>
 #include <nibble/nn/recipe.hpp>
@@ -14,7 +15,6 @@
 #include <nibble/tensor/packed_tensor.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -24,22 +24,6 @@
 #include <utility>
 
 namespace nibble::gemma3::detail {
-
-/// Sums of squares of values and of what became of them, and the share of the one in the other.
-struct squared_loss {
-    double lost = 0;
-    double whole = 0;
-
-    void add(matrix<float> const& before, matrix<float> const& after) {
-        for (std::size_t i = 0; i < before.rows() * before.columns(); ++i) {
-            double const x = static_cast<double>(before.data()[i]);
-            double const d = static_cast<double>(after.data()[i]) - x;
-            lost += d * d;
-            whole += x * x;
-        }
-    }
-    double relative_rms() const { return lost == 0 ? 0.0 : std::sqrt(lost / whole); }
-};
 
 /// Rows of the tensors of a checkpoint, by their names in GGUF.
 template <class List>
@@ -102,8 +86,7 @@ public:
         for (auto const& [name, chunks] : losses_) {
             squared_loss sum;
             for (auto const& [first, loss] : chunks) {
-                sum.lost += loss.lost;
-                sum.whole += loss.whole;
+                sum += loss;
             }
             result[name] = sum.relative_rms();
         }

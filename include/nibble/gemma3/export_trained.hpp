@@ -8,6 +8,7 @@
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipe.hpp>
 #include <nibble/nn/trained_as.hpp>
+#include <nibble/nn/trained_scheme.hpp>
 #include <nibble/nn/trained_weight.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/quantize/options.hpp>

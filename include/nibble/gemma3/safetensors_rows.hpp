@@ -2,7 +2,7 @@
 #pragma once
 
 #include <nibble/gemma3/checkpoint.hpp>
-#include <nibble/gemma3/checkpoint_rows.hpp>
+#include <nibble/gemma3/squared_loss.hpp>
 #include <nibble/io/stored_tensor.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
@@ -113,8 +113,7 @@ squared_loss stream_tensor(cpu where, checkpoint const& source, outgoing_tensor 
     });
     squared_loss sum;
     for (auto const& loss : losses) {
-        sum.lost += loss.lost;
-        sum.whole += loss.whole;
+        sum += loss;
     }
     return sum;
 }

@@ -5,6 +5,7 @@
 #include <nibble/gemma3/training_run.hpp>
 #include <nibble/gemma3/training_state.hpp>
 #include <nibble/gemma3/training_state_file.hpp>
+#include <nibble/io/atomic_file.hpp>
 #include <nibble/numeric/error.hpp>
 
 #include <cstdint>
@@ -42,7 +43,7 @@ struct state_folder {
             }
             if (name == state_path({}, *step).string()) {
                 steps.insert(*step);
-            } else if (name.ends_with(".tmp")) {
+            } else if (nibble::detail::is_temporary(name, state_path({}, *step).string() + ".")) {
                 remains.push_back(at->path());
             }
         }

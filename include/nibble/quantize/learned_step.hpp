@@ -26,8 +26,8 @@ namespace nibble {
 /// Where a learned step begins:  s = max|w| / high  over the elements that share it, which clips none; where high < 3,
 /// as in 2 bits, of  t · max|w| / high,  t = 1/64 … 64/64,  the one of least  Σ (w − ŵ)²  of the positive ones.
 ///   shape   w [rows, columns] -> [scale rows, groups], as gradient_matrices has them; 0 for zeros
-///   note    LSQ begins at 2 · mean|w| / √high (Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1), made
-///           for thousands of steps of training; docs/training.md has what each costs after tens
+///   note    LSQ begins at 2 · mean|w| / √high (Esser et al., "Learned Step Size Quantization", ICLR 2020, 2.1), which
+///           clips more than tens of steps mend: it is made for thousands
 template <quantization_scheme S>
     requires(S::is_symmetric)
 matrix<float> initial_step(cpu backend, matrix_view<float const> w) {
