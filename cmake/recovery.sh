@@ -14,7 +14,7 @@ batch=${BATCH:-16} tokens=${TOKENS:-256}             # texts a step, tokens a te
 rate=${RATE:-3e-3} more_rate=${MORE_RATE:-5e-4}      # highest learning rates
 pieces=${PIECES:-2048}                               # of the vocabulary
 recipes=${RECIPES:-int4_channel/f32 int3_g32/f32 int2_g32/f32}  # each with its activations
-teachers=${TEACHERS:-text float}                     # of QAT: the text, the float model that it starts from
+teachers=${TEACHERS:-text control}                   # of QAT: the text; the probabilities of the control
 held_out=${HELD_OUT:-}                               # more files to measure on
 set -eu
 
@@ -85,9 +85,9 @@ for entry in $recipes; do
   rounded=$(on_held_out perplexity "$dir/rounded-$recipe.gguf" --activations "$activations" | number perplexity)
   gptq=$(on_held_out perplexity "$dir/gptq-$recipe.gguf" --activations "$activations" | number perplexity)
   for teacher in $teachers; do
-    if [ "$teacher" = float ]; then
+    if [ "$teacher" = control ]; then
       label="$recipe, $activations, taught" folder=$dir/$name-taught
-      continue_as "$folder" "$recipe" --activations "$activations" --teacher "$start"
+      continue_as "$folder" "$recipe" --activations "$activations" --teacher "$control"
     else
       label="$recipe, $activations" folder=$dir/$name
       continue_as "$folder" "$recipe" --activations "$activations"

@@ -17,6 +17,7 @@ set(nibble_sees numeric scheme tensor quantize gemm nn)  # the umbrella header
 # Headers without a test of their own, each with its reason.
 set(tested_elsewhere
   numeric/error.hpp        # a name for std::runtime_error; every refusal tests it
+  numeric/isa.hpp          # every kernel's test asks it which sets to try
   numeric/host_device.hpp  # a macro, empty on the host
   # A policy is a name until a scheme composes it: tests/scheme/compose.cpp, basic_scheme.cpp, *.fail.cpp.
   scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp
@@ -36,7 +37,7 @@ set(tested_elsewhere
   io/ggml_plain_blocks.hpp  # tests/io/ggml_blocks.cpp
   tensor/factor_order.hpp tensor/panel_factors.hpp  # packed_tensor.cpp and repack.cpp, over every scale type
   scheme/scale_type.hpp scheme/value_rule.hpp       # compose.cpp, storage.cpp; tests/quantize/quantize.cpp
-  quantize/fit.hpp quantize/fit_super_block.hpp quantize/store_scale.hpp quantize/encode.hpp  # tests/quantize/group.cpp and quantize.cpp
+  quantize/fit.hpp quantize/fit_super_block.hpp quantize/store_scale.hpp  # tests/quantize/group.cpp and quantize.cpp
   quantize/law.hpp quantize/law_cases.hpp quantize/law_claims.hpp quantize/exactness.hpp  # tests/quantize/laws.cpp
   quantize/options.hpp quantize/finite.hpp quantize/fit_block.hpp quantize/for_each_group.hpp  # tests/quantize/quantize.cpp
   quantize/grid_search.hpp  # tests/quantize/recover.cpp
@@ -47,7 +48,7 @@ set(tested_elsewhere
   # One loop for several instruction sets: tests/gemm/gemm.cpp compares every set, with both kinds of activations.
   # The verbs of nn/cpu/kernels.inl: tests/nn/cpu/kernels.cpp and every layer's test compare the sets.
   nn/cpu/scalar.hpp nn/cpu/avx2.hpp nn/cpu/avx512.hpp nn/cpu/layer_kernels.hpp
-  gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/avx512_bf16.hpp gemm/cpu/isa.hpp gemm/cpu/scalar.hpp
+  gemm/cpu/avx2.hpp gemm/cpu/avx512.hpp gemm/cpu/avx512_bf16.hpp gemm/cpu/scalar.hpp
   gemm/int8_activations.hpp
 )
 

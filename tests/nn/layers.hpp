@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/gemm/cpu/isa.hpp>
 #include <nibble/tensor/matrix.hpp>
+
+#include <support/instruction_sets.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -16,15 +17,7 @@ namespace nibble_test {
 
 inline constexpr double unit_roundoff = 0x1p-24;
 
-inline std::vector<nibble::isa> supported_sets() {
-    std::vector<nibble::isa> sets;
-    for (auto const set : {nibble::isa::scalar, nibble::isa::avx2, nibble::isa::avx512, nibble::isa::avx512_bf16}) {
-        if (nibble::supports(set)) {
-            sets.push_back(set);
-        }
-    }
-    return sets;
-}
+using ::supported_sets;
 
 /// count numbers of 22 significant bits within ±size.
 inline std::vector<float> random_floats(std::size_t count, float size, std::uint64_t seed = 1) {

@@ -96,7 +96,7 @@ TEST_CASE("a step that an update made too small, negative or NaN is set to the l
 
 namespace {
 
-/// Whether quantize_at, given the parameters that quantize fitted, gives what quantize gives.
+/// Whether quantize_at and fake_quantize_at, given the parameters that quantize fitted, give what quantize gives.
 template <class S>
 bool agrees_with_quantize() {
     auto const w = ramp(5, 70);
@@ -113,7 +113,8 @@ bool agrees_with_quantize() {
         }
     }
     thread_pool pool(2);
-    return quantize_at<S>(cpu{}, w, scale, zero) == fitted && quantize_at<S>(cpu{pool}, w, scale, zero) == fitted;
+    return quantize_at<S>(cpu{}, w, scale, zero) == fitted && quantize_at<S>(cpu{pool}, w, scale, zero) == fitted &&
+           fake_quantize_at<S>(cpu{pool}, w, scale, zero) == dequantize(cpu{}, fitted);
 }
 
 }  // namespace
@@ -138,6 +139,7 @@ TEST_CASE("with steps beside the scales, steps choose the codes and scales decod
     auto const wq = quantize_at<S>(cpu{}, w, scale, {}, step);
     CHECK(wq.decode(0, 0) == 30);
     CHECK(wq.decode(0, 1) == -10);
+    CHECK(fake_quantize_at<S>(cpu{}, w, scale, {}, step) == dequantize(cpu{}, wq));
 }
 
 TEST_CASE("parameters of another shape and scales beyond their type are refused", "[quantize]") {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <nibble/gemm/cpu/dense_kernels.hpp>
-#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/gemm.hpp>  // overlap
 #include <nibble/numeric/error.hpp>
 #include <nibble/tensor/backend.hpp>

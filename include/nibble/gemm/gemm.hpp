@@ -5,7 +5,7 @@
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
 #include <nibble/gemm/cpu/avx512_bf16.hpp>
-#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/gemm/epilogue.hpp>
 #include <nibble/gemm/int8_activations.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/nn/cpu/kernels.hpp>
 #include <nibble/nn/cpu/layer_kernels.hpp>
 #include <nibble/numeric/error.hpp>

@@ -69,8 +69,12 @@ struct trained_scheme {
 
     static matrix<float> values_of(cpu where, matrix_view<float const> w, learned_parameters const& learned,
                                    random_key key, quantize_options const& options = {}) {
-        return learned.scale.rows() != 0 ? dequantize(where, pack(where, w, learned, key, options))
-                                         : detail::fake_quantize<S>(where, w, key, options);
+        if constexpr (takes_learned_scales<S>) {
+            if (learned.scale.rows() != 0) {
+                return fake_quantize_at<S>(where, w, learned.scale, learned.zero, learned.step);
+            }
+        }
+        return detail::fake_quantize<S>(where, w, key, options);
     }
 
     static std::string name() { return nibble::name<S>(); }

@@ -30,50 +30,30 @@ struct f16 {
     friend constexpr bool operator==(f16, f16) = default;
 
 private:
+    // Both choose between values computed for every case, so that loops over numbers need no branches.
     NIBBLE_HD static constexpr std::uint16_t encode(std::uint32_t x) {
         std::uint32_t const sign = (x >> 16) & 0x8000u;
         std::uint32_t const magnitude = x & 0x7fffffffu;
-        if (magnitude > 0x7f800000u) {
-            return static_cast<std::uint16_t>(sign | 0x7e00u);
-        }
-        if (magnitude >= 0x477ff000u) {  // 65520, halfway to the first value beyond the range
-            return static_cast<std::uint16_t>(sign | 0x7c00u);
-        }
-        if (magnitude >= 0x38800000u) {  // 2^-14: normal; re-bias the exponent by 112, round off 13 bits
-            std::uint32_t const even = (magnitude >> 13) & 1u;
-            return static_cast<std::uint16_t>(sign | ((magnitude - (112u << 23) + 0xfffu + even) >> 13));
-        }
-        if (magnitude <= 0x33000000u) {  // 2^-25: half of the smallest subnormal, a tie that goes to zero
-            return static_cast<std::uint16_t>(sign);
-        }
-        std::uint32_t const shift = 126u - (magnitude >> 23);  // 14 … 24
-        std::uint32_t const mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-        std::uint32_t const code = mantissa >> shift;
-        std::uint32_t const rest = mantissa & ((1u << shift) - 1u);
-        std::uint32_t const half = 1u << (shift - 1u);
-        std::uint32_t const up = rest > half || (rest == half && (code & 1u) != 0u) ? 1u : 0u;
-        return static_cast<std::uint16_t>(sign | (code + up));
+        // Normal: re-bias the exponent by 112, round off 13 bits.
+        std::uint32_t const normal = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+        // Below 2^-14: next to 1/2, floats are 2^-24 apart, as subnormals are.
+        bool const small = magnitude < 0x38800000u;
+        float const beside_half = detail::float_of(small ? magnitude : 0u) + 0.5f;
+        std::uint32_t code = small ? detail::bits_of(beside_half) - detail::bits_of(0.5f) : normal;
+        code = magnitude >= 0x477ff000u ? 0x7c00u : code;  // 65520, halfway to the first value beyond the range
+        code = magnitude > 0x7f800000u ? 0x7e00u : code;
+        return static_cast<std::uint16_t>(sign | code);
     }
 
     NIBBLE_HD static constexpr std::uint32_t decode(std::uint32_t h) {
         std::uint32_t const sign = (h & 0x8000u) << 16;
-        std::uint32_t const exponent = (h >> 10) & 0x1fu;
+        std::uint32_t const exponent = h & 0x7c00u;
         std::uint32_t const mantissa = h & 0x3ffu;
-        if (exponent == 0x1fu) {
-            return sign | 0x7f800000u | (mantissa << 13);
-        }
-        if (exponent != 0u) {
-            return sign | ((exponent + 112u) << 23) | (mantissa << 13);
-        }
-        if (mantissa == 0u) {
-            return sign;
-        }
-        // mantissa · 2^-24, exact in f32: the leading one becomes the implicit bit.
-        std::uint32_t lead = 9u;
-        while (mantissa >> lead == 0u) {
-            --lead;
-        }
-        return sign | ((lead + 103u) << 23) | ((mantissa << (23u - lead)) & 0x7fffffu);
+        std::uint32_t const special = 0x7f800000u | (mantissa << 13);
+        std::uint32_t const normal = ((h & 0x7fffu) << 13) + (112u << 23);
+        std::uint32_t const subnormal = detail::bits_of(static_cast<float>(static_cast<int>(mantissa)) * 0x1p-24f);
+        std::uint32_t const magnitude = exponent == 0u ? subnormal : normal;
+        return sign | (exponent == 0x7c00u ? special : magnitude);
     }
 };
 

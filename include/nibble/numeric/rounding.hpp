@@ -58,9 +58,11 @@ NIBBLE_HD constexpr bool is_odd(float integer) {
 struct round_to_nearest_even {
     static constexpr char const* name = "rne";
     NIBBLE_HD static constexpr float round(float x) {
-        float const f = detail::floor(x);
-        float const d = x - f;
-        return f + detail::one_if((d > 0.5f) | ((d == 0.5f) & detail::is_odd(f)));
+        // From 2^23 on floats are integers, so the sum is x rounded by the addition itself.
+        float const shift = detail::float_of(detail::bits_of(8388608.0f) | (detail::bits_of(x) & 0x80000000u));
+        float const rounded = (x + shift) - shift;
+        std::uint32_t const mask = detail::fraction_mask(x);
+        return detail::float_of((detail::bits_of(rounded) & mask) | (detail::bits_of(x) & ~mask));
     }
 };
 

@@ -71,32 +71,50 @@ constexpr unsigned encode(float x, group_parameters<S> const& p, Random... rando
     return S::grid::code(static_cast<int>(detail::clamp_index<S>(index)));
 }
 
+namespace detail {
+
+/// to[i] = take(the index in use of the code of x[i]), for the values of one group.
+template <quantization_scheme S, class To, class Take, std::same_as<std::uint32_t>... Random>
+void take_indices(std::span<float const> x, group_parameters<S> const& p, To* to, Take const& take,
+                  Random const*... random) {
+    if (p.step == 0.0f) {
+        std::fill_n(to, x.size(), take(clamp_index<S>(zero_code<S>(p))));
+        return;
+    }
+    with_quotient<S>(p, [&, zero = zero_code<S>(p)](auto quotient) {
+        std::size_t i = 0;
+        for (; i + lanes <= x.size(); i += lanes) {
+            float v[lanes];
+            To some[lanes];
+            std::memcpy(v, x.data() + i, sizeof v);
+            for_each_lane([&](std::size_t lane) { v[lane] = quotient(v[lane]); });
+            for_each_lane([&](std::size_t lane) { v[lane] = index_of<S>(v[lane], zero, random[i + lane]...); });
+            for_each_lane([&](std::size_t lane) { v[lane] = clamp_index<S>(v[lane]); });
+            for_each_lane([&](std::size_t lane) { some[lane] = take(v[lane]); });
+            std::memcpy(to + i, some, sizeof some);
+        }
+        for (; i < x.size(); ++i) {
+            to[i] = take(clamp_index<S>(index_of<S>(quotient(x[i]), zero, random[i]...)));
+        }
+    });
+}
+
+}  // namespace detail
+
 /// codes[i] = encode<S>(x[i], p, random[i]) for the values of one group: p is fit_group of a range that has them all.
 template <quantization_scheme S, std::same_as<std::uint32_t>... Random>
 void encode(std::span<float const> x, group_parameters<S> const& p, std::uint8_t* codes, Random const*... random) {
-    if (p.step == 0.0f) {
-        std::fill_n(codes, x.size(), static_cast<std::uint8_t>(encode<S>(0.0f, p, Random{}...)));
-        return;
-    }
-    detail::with_quotient<S>(p, [&, zero = detail::zero_code<S>(p)](auto quotient) {
-        std::size_t i = 0;
-        for (; i + detail::lanes <= x.size(); i += detail::lanes) {
-            float v[detail::lanes];
-            std::uint8_t some[detail::lanes];
-            std::memcpy(v, x.data() + i, sizeof v);
-            detail::for_each_lane([&](std::size_t lane) { v[lane] = quotient(v[lane]); });
-            detail::for_each_lane(
-                [&](std::size_t lane) { v[lane] = detail::index_of<S>(v[lane], zero, random[i + lane]...); });
-            detail::for_each_lane([&](std::size_t lane) { v[lane] = detail::clamp_index<S>(v[lane]); });
-            detail::for_each_lane([&](std::size_t lane) {
-                some[lane] = static_cast<std::uint8_t>(S::grid::code(static_cast<int>(v[lane])));
-            });
-            std::memcpy(codes + i, some, detail::lanes);
-        }
-        for (; i < x.size(); ++i) {
-            codes[i] = static_cast<std::uint8_t>(encode<S>(x[i], p, random[i]...));
-        }
-    });
+    auto const code = [](float index) { return static_cast<std::uint8_t>(S::grid::code(static_cast<int>(index))); };
+    detail::take_indices<S>(x, p, codes, code, random...);
+}
+
+/// values[i] = what the code of x[i] stands for.
+template <quantization_scheme S, std::same_as<std::uint32_t>... Random>
+void fake_encode(std::span<float const> x, group_parameters<S> const& p, float* values, Random const*... random) {
+    auto const value = [scale = p.scale, zero = p.zero](float index) {
+        return storage_of<S>::decode(S::grid::code(static_cast<int>(index)), scale, zero);
+    };
+    detail::take_indices<S>(x, p, values, value, random...);
 }
 
 }  // namespace nibble

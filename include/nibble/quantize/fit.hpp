@@ -22,8 +22,8 @@ constexpr group_range widen(group_range range, [[maybe_unused]] bool is_ragged) 
     constexpr bool has_small_offset = S::storage::has_offset && is_two_level<typename S::scale_type>;
     bool const padded = std::same_as<typename S::tail, zero_padded> && is_ragged;
     if (S::storage::has_zero_point || has_small_offset || padded) {
-        range.min = std::fmin(range.min, 0.0f);
-        range.max = std::fmax(range.max, 0.0f);
+        range.min = range.min > 0.0f ? 0.0f : range.min;
+        range.max = range.max < 0.0f ? 0.0f : range.max;
     }
     return range;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/vectorized.hpp>
 #include <nibble/quantize/fit.hpp>
 #include <nibble/quantize/fit_super_block.hpp>
 #include <nibble/quantize/group.hpp>
@@ -36,7 +37,7 @@ void fit_block(Read const& read, std::span<group_parameters<S>> to, bool ends_ra
         if constexpr (by_value) {
             wants[g] = S::scale_rule::template fit<S>(read(g));
         } else {
-            wants[g] = range_of(read(g).values);
+            vectorized([&, values = read(g).values] { wants[g] = range_of(values); });
         }
     }
     std::span<wanted const> const all(wants.data(), to.size());

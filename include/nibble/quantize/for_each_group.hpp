@@ -4,9 +4,10 @@
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/float_mode.hpp>
 #include <nibble/numeric/random.hpp>
-#include <nibble/quantize/encode.hpp>
+#include <nibble/numeric/vectorized.hpp>
 #include <nibble/quantize/finite.hpp>
 #include <nibble/quantize/fit_block.hpp>
+#include <nibble/quantize/fit_side_by_side.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/options.hpp>
 #include <nibble/tensor/backend.hpp>
@@ -14,10 +15,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -92,7 +95,35 @@ shared_scale<typename S::scale_type> fit_shared_scale(cpu backend, matrix_view<f
     return {super_of<S>(most.empty() ? 0.0f : extreme_of(most))};
 }
 
-/// Calls visit(row, group, first column, codes, parameters, whether no other row has stored them) for every group of x.
+/// Neighbouring groups of a row, with what their codes are chosen with.
+template <quantization_scheme S>
+struct group_run {
+    std::size_t row;
+    std::size_t group;                                ///< the first of them
+    std::size_t column;                               ///< where it begins
+    std::size_t width;                                ///< columns of a group; the last may have fewer
+    std::span<float const> values;                    ///< of all of them
+    std::span<group_parameters<S> const> parameters;  ///< one a group
+    std::uint32_t const* random;                      ///< bits for each value, where S draws
+    std::span<std::uint8_t> codes;                    ///< room for one of each value
+    bool is_first;                                    ///< whether no other row has stored these parameters
+
+    /// f(values, parameters, where they begin in the run, random bits of each where S draws), group by group.
+    template <class F>
+    void for_each(F const& f) const {
+        for (std::size_t g = 0; g < parameters.size(); ++g) {
+            std::size_t const first = g * width;
+            auto const part = values.subspan(first, (std::min)(width, values.size() - first));
+            if constexpr (rounds_at_random<S>) {
+                f(part, parameters[g], first, random + first);
+            } else {
+                f(part, parameters[g], first);
+            }
+        }
+    }
+};
+
+/// Calls visit(run) for all groups of x, in runs.
 /// Element [row, column] draws the number (first_row + row) · columns + column of `key`, where S draws.
 template <quantization_scheme S, class Visit>
 void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] random_key key,
@@ -101,9 +132,6 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
     constexpr bool is_per_tensor = St::rows == 0;
     constexpr std::size_t band_rows = is_per_tensor ? 1 : St::rows;
     subnormals_count const mode;
-    if (!options.replace_nonfinite) {
-        require_finite(x, "quantize");
-    }
     static_assert(!value_rule<typename S::scale_rule, S> || !std::same_as<typename S::tail, zero_padded>,
                   "nibble: a rule that looks at every value does not see the zeros of zero_padded; use short_group");
     if (std::any_of(options.importance.begin(), options.importance.end(),
@@ -113,6 +141,13 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
     if (!options.importance.empty() && options.importance.size() != x.columns()) {
         throw error("quantize got the importance of " + std::to_string(options.importance.size()) +
                     " columns for a matrix of " + std::to_string(x.columns()) + "; give one number a column");
+    }
+    // Groups that are fitted side by side show what is not finite by themselves.
+    bool const side_by_side = fits_side_by_side<S> && !options.replace_nonfinite;
+    std::once_flag checked;
+    auto const check = [&] { std::call_once(checked, [&] { require_finite(x, "quantize"); }); };
+    if (!side_by_side && !options.replace_nonfinite) {
+        check();
     }
     std::atomic<std::size_t> replaced{0};
     shared_scale<typename S::scale_type> shared;
@@ -127,53 +162,79 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
     }
     std::size_t const width = St::group == 0 ? x.columns() : (std::min)(St::group, x.columns());
     std::size_t const block = St::block == 0 ? x.columns() : St::block;
+    std::size_t const run = fits_side_by_side<S> && St::block != 0 ? lanes * block : block;
     std::size_t const bands = (x.rows() + band_rows - 1) / band_rows;
     backend.parallel_for(bands, [&](std::size_t begin, std::size_t end) {
         group_reader reader(x, options);
-        std::vector<group_parameters<S>> parameters;
-        std::vector<std::uint8_t> codes(width);
-        std::vector<std::uint32_t> random(rounds_at_random<S> ? width : 0);
-        std::vector<float> replacement(options.replace_nonfinite ? width : 0);
+        std::vector<group_parameters<S>> room((std::min)(run, x.columns() + width - 1) /
+                                              (std::max)(width, std::size_t{1}));
+        std::vector<std::uint8_t> codes((std::min)(run, x.columns()));
+        std::vector<std::uint32_t> random(rounds_at_random<S> ? (std::min)(run, x.columns()) : 0);
+        std::vector<float> replacement(options.replace_nonfinite ? (std::min)(run, x.columns()) : 0);
         std::size_t replaced_here = 0;
-        auto const encode_group = [&](std::size_t row, std::size_t first, std::size_t count,
-                                      group_parameters<S> const& p) {
-            std::span<float const> values = x.row(row).subspan(first, count);
-            if (options.replace_nonfinite) {
-                for (std::size_t i = 0; i < count; ++i) {
-                    replaced_here += std::isfinite(values[i]) ? 0u : 1u;
-                    replacement[i] = std::isnan(values[i]) ? 0.0f : values[i];
-                }
-                values = std::span(replacement).first(count);
-            }
-            if constexpr (rounds_at_random<S>) {
-                draw(key, std::uint64_t{options.first_row + row} * x.columns() + first, std::span(random).first(count));
-                encode<S>(values, p, codes.data(), random.data());
-            } else {
-                encode<S>(values, p, codes.data());
-            }
-        };
         for (std::size_t band = begin; band < end; ++band) {
             std::size_t const first_row = band * band_rows;
             std::size_t const rows = (std::min)(band_rows, x.rows() - first_row);
-            for (std::size_t first = 0; first < x.columns(); first += block) {
-                std::size_t const columns = (std::min)(block, x.columns() - first);
+            for (std::size_t first = 0; first < x.columns(); first += run) {
+                std::size_t const columns = (std::min)(run, x.columns() - first);
                 std::size_t const groups = (columns + width - 1) / width;
-                parameters.assign(groups, whole);
-                if constexpr (!is_per_tensor) {
+                auto const parameters = std::span(room).first(groups);
+                if constexpr (!fits_side_by_side<S>) {
+                    std::fill(parameters.begin(), parameters.end(), whole);
+                }
+                // The groups [from, to) of the run, which are those of one block.
+                auto const fit = [&](std::size_t from, std::size_t to) {
                     auto const read = [&](std::size_t g) {
-                        return reader.read(first_row, rows, first + g * width, (std::min)(width, columns - g * width));
+                        std::size_t const at = (from + g) * width;
+                        return reader.read(first_row, rows, first + at, (std::min)(width, columns - at));
                     };
-                    bool const ends_ragged = columns % (std::max)(St::group, std::size_t{1}) != 0;
-                    fit_block<S>(read, std::span(parameters), ends_ragged, shared);
+                    bool const ends_ragged =
+                        (std::min)(columns, to * width) % (std::max)(St::group, std::size_t{1}) != 0;
+                    fit_block<S>(read, parameters.subspan(from, to - from), ends_ragged, shared);
+                };
+                if constexpr (fits_side_by_side<S>) {
+                    std::uint32_t odd = ~0u >> (32 - groups);
+                    if (side_by_side) {
+                        std::size_t const whole_groups = columns / block;
+                        odd &= ~0u << whole_groups;
+                        vectorized([&] {
+                            odd |= fit_side_by_side<S>(x.row(first_row).data() + first, whole_groups, width,
+                                                       parameters.data());
+                        });
+                        if (odd != 0) {
+                            check();
+                        }
+                    }
+                    for (; odd != 0; odd &= odd - 1) {
+                        auto const g = static_cast<std::size_t>(std::countr_zero(odd));
+                        parameters[g] = {};
+                        fit(g, g + 1);
+                    }
+                } else if constexpr (!is_per_tensor) {
+                    fit(0, groups);
                 }
                 for (std::size_t row = first_row; row < first_row + rows; ++row) {
-                    for (std::size_t g = 0; g < groups; ++g) {
-                        std::size_t const column = first + g * width;
-                        std::size_t const count = (std::min)(width, columns - g * width);
-                        encode_group(row, column, count, parameters[g]);
-                        visit(row, column / width, column, std::span<std::uint8_t const>(codes).first(count),
-                              parameters[g], is_per_tensor ? row == 0 : row == first_row);
+                    auto values = x.row(row).subspan(first, columns);
+                    if (options.replace_nonfinite) {
+                        for (std::size_t i = 0; i < columns; ++i) {
+                            replaced_here += std::isfinite(values[i]) ? 0u : 1u;
+                            replacement[i] = std::isnan(values[i]) ? 0.0f : values[i];
+                        }
+                        values = std::span<float const>(replacement).first(columns);
                     }
+                    if constexpr (rounds_at_random<S>) {
+                        draw(key, std::uint64_t{options.first_row + row} * x.columns() + first,
+                             std::span(random).first(columns));
+                    }
+                    visit(group_run<S>{.row = row,
+                                       .group = first / width,
+                                       .column = first,
+                                       .width = width,
+                                       .values = values,
+                                       .parameters = parameters,
+                                       .random = random.data(),
+                                       .codes = std::span(codes).first(columns),
+                                       .is_first = is_per_tensor ? row == 0 : row == first_row});
                 }
             }
         }

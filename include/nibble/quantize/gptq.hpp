@@ -153,9 +153,9 @@ private:
 template <quantization_scheme S>
 matrix<group_parameters<S>> parameters_of(cpu where, matrix_view<float const> w) {
     matrix<group_parameters<S>> given(w.rows(), packed_layout<storage_of<S>>{w.rows(), w.columns()}.groups());
-    for_each_group<S>(where, w, {}, {},
-                      [&](std::size_t row, std::size_t g, std::size_t, std::span<std::uint8_t const>,
-                          group_parameters<S> const& p, bool) { given(row, g) = p; });
+    for_each_group<S>(where, w, {}, {}, [&](group_run<S> const& run) {
+        std::copy(run.parameters.begin(), run.parameters.end(), &given(run.row, run.group));
+    });
     return given;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nibble/numeric/random.hpp>
+#include <nibble/numeric/vectorized.hpp>
+#include <nibble/quantize/encode.hpp>
 #include <nibble/quantize/for_each_group.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/options.hpp>
@@ -13,7 +15,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace nibble {
 
@@ -24,17 +25,21 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x, r
                                       quantize_options const& options) {
     packed_tensor<storage_of<S>> packed(x.rows(), x.columns());
     std::atomic<std::size_t> underflowed{0};
-    for_each_group<S>(backend, x, key, options,
-                      [&](std::size_t row, std::size_t g, std::size_t first, std::span<std::uint8_t const> codes,
-                          group_parameters<S> const& p, bool is_first) {
-                          packed.set_codes(row, first, codes);
-                          if (is_first) {
-                              packed.set_scale(row, g, p.scale, p.zero);
-                              if (p.underflowed) {
-                                  ++underflowed;
-                              }
-                          }
-                      });
+    for_each_group<S>(backend, x, key, options, [&](group_run<S> const& run) {
+        vectorized([&] {
+            run.for_each([&](auto values, auto const& p, std::size_t first, auto... random) {
+                encode<S>(values, p, run.codes.data() + first, random...);
+            });
+        });
+        packed.set_codes(run.row, run.column, run.codes);
+        for (std::size_t g = 0; run.is_first && g < run.parameters.size(); ++g) {
+            auto const& p = run.parameters[g];
+            packed.set_scale(run.row, run.group + g, p.scale, p.zero);
+            if (p.underflowed) {
+                ++underflowed;
+            }
+        }
+    });
     if (options.statistics != nullptr) {
         options.statistics->underflowed_groups = underflowed;
     }
@@ -44,14 +49,14 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x, r
 template <quantization_scheme S>
 matrix<float> fake_quantize(cpu backend, matrix_view<float const> x, random_key key, quantize_options const& options) {
     matrix<float> result(x.rows(), x.columns());
-    for_each_group<S>(backend, x, key, options,
-                      [&](std::size_t row, std::size_t, std::size_t first, std::span<std::uint8_t const> codes,
-                          group_parameters<S> const& p, bool) {
-                          float* const to = result.row(row).data() + first;
-                          for (std::size_t i = 0; i < codes.size(); ++i) {
-                              to[i] = storage_of<S>::decode(codes[i], p.scale, p.zero);
-                          }
-                      });
+    for_each_group<S>(backend, x, key, options, [&](group_run<S> const& run) {
+        float* const to = result.row(run.row).data() + run.column;
+        vectorized([&] {
+            run.for_each([&](auto values, auto const& p, std::size_t first, auto... random) {
+                fake_encode<S>(values, p, to + first, random...);
+            });
+        });
+    });
     return result;
 }
 

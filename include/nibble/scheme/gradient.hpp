@@ -154,7 +154,8 @@ struct learned_step : detail::masked_gradient<Mask, Normaliser> {
     template <class T>
     NIBBLE_HD static constexpr partial_derivatives<T> derivative(quantized_element<T> const& e) {
         bool const passes = Mask::passes(e);
-        return {.input = passes ? T{1} : T{0}, .scale = passes ? e.residual : e.level - e.parameters.zero_point};
+        T const clipped = e.level - e.parameters.zero_point;
+        return {.input = passes ? T{1} : T{0}, .scale = passes ? e.residual : clipped};
     }
     template <class T>
     NIBBLE_HD static constexpr T surrogate(quantized_element<T> const& e, partial_derivatives<T> const& move) {

@@ -101,7 +101,7 @@ struct clip_inclusive {
     static constexpr char const* name = "inclusive";
     template <class T>
     NIBBLE_HD static constexpr bool passes(quantized_element<T> const& e) {
-        return e.low <= e.position && e.position <= e.high;
+        return (e.low <= e.position) & (e.position <= e.high);
     }
     template <class T>
     NIBBLE_HD static constexpr T held(quantized_element<T> const& e, T position) {
@@ -115,7 +115,7 @@ struct clip_strict {
     static constexpr char const* name = "strict";
     template <class T>
     NIBBLE_HD static constexpr bool passes(quantized_element<T> const& e) {
-        return e.low < e.position && e.position < e.high;
+        return (e.low < e.position) & (e.position < e.high);
     }
     template <class T>
     NIBBLE_HD static constexpr T held(quantized_element<T> const& e, T position) {
@@ -135,7 +135,7 @@ struct within_bound {
     template <class T>
     NIBBLE_HD static constexpr bool passes(quantized_element<T> const& e) {
         constexpr T bound = static_cast<T>(Bound::num) / static_cast<T>(Bound::den);
-        return -bound <= e.value && e.value <= bound;
+        return (-bound <= e.value) & (e.value <= bound);
     }
     template <class T>
     NIBBLE_HD static constexpr T held(quantized_element<T> const& e, T position) {

@@ -44,6 +44,10 @@ inline constexpr bool serves_asymmetric = [] {
 template <class Rule>
 inline constexpr bool gives_factor = requires { requires Rule::gives_factor; };
 
+/// Whether a rule asks a range for the magnitude of its extreme alone; it says `sees_magnitude_alone = true` then.
+template <class Rule>
+inline constexpr bool sees_magnitude_alone = requires { requires Rule::sees_magnitude_alone; };
+
 /// Whether a rule gives powers of two only; it says `gives_powers_of_two = true` then.
 template <class Rule>
 inline constexpr bool gives_powers_of_two = requires { requires Rule::gives_powers_of_two; };
@@ -54,6 +58,7 @@ inline constexpr bool gives_powers_of_two = requires { requires Rule::gives_powe
 struct absmax_over_qmax {
     using axis = axis::scale_rule;
     static constexpr char const* name = "absmax";
+    static constexpr bool sees_magnitude_alone = true;
     NIBBLE_HD static constexpr float scale(group_range r, float /*low*/, float high) {
         return (r.extreme < 0 ? -r.extreme : r.extreme) / high;
     }
@@ -63,6 +68,7 @@ struct absmax_over_qmax {
 struct absmax_over_half_range {
     using axis = axis::scale_rule;
     static constexpr char const* name = "absmax_half_range";
+    static constexpr bool sees_magnitude_alone = true;
     NIBBLE_HD static constexpr float scale(group_range r, float low, float high) {
         return (r.extreme < 0 ? -r.extreme : r.extreme) / ((high - low) / 2.0f);
     }
@@ -73,6 +79,7 @@ struct absmax_over_half_range {
 struct absmax_over_qmin {
     using axis = axis::scale_rule;
     static constexpr char const* name = "absmax_qmin";
+    static constexpr bool sees_magnitude_alone = true;
     NIBBLE_HD static constexpr float scale(group_range r, float low, float /*high*/) {
         return (r.extreme < 0 ? -r.extreme : r.extreme) / -low;
     }
@@ -113,6 +120,7 @@ struct min_max {
 struct power_of_two_above {
     using axis = axis::scale_rule;
     static constexpr char const* name = "pow2";
+    static constexpr bool sees_magnitude_alone = true;
     static constexpr bool gives_powers_of_two = true;
     NIBBLE_HD static constexpr float scale(group_range r, float low, float high) {
         float const s = absmax_over_qmax::scale(r, low, high);
@@ -133,6 +141,7 @@ struct power_of_two_above {
 struct power_of_two_of_binade {
     using axis = axis::scale_rule;
     static constexpr char const* name = "pow2_binade";
+    static constexpr bool sees_magnitude_alone = true;
     static constexpr bool gives_powers_of_two = true;
     NIBBLE_HD static constexpr float scale(group_range r, float /*low*/, float high) {
         auto const size = detail::bits_of(r.extreme) & 0x7fffffffu;

@@ -3,7 +3,7 @@
 
 #include <nibble/gemm/bf16_activations.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
-#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/dense_panels.hpp>

@@ -3,7 +3,7 @@
 
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
-#include <nibble/gemm/cpu/isa.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/float_bits.hpp>

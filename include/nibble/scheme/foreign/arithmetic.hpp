@@ -73,6 +73,7 @@ struct absmax_over_half_range_in {
     using axis = axis::scale_rule;
     static constexpr auto text = detail::word_in<T>("absmax_half_range");
     static constexpr std::string_view name = text.data();
+    static constexpr bool sees_magnitude_alone = true;
     NIBBLE_HD static constexpr float scale(group_range r, float low, float high) {
         return detail::rounded<T>(absmax_over_half_range::scale(r, low, high));
     }
