@@ -17,7 +17,6 @@ set(nibble_sees numeric scheme tensor quantize gemm nn)  # the umbrella header
 # Headers without a test of their own, each with its reason.
 set(tested_elsewhere
   numeric/error.hpp        # a name for std::runtime_error; every refusal tests it
-  numeric/isa.hpp          # every kernel's test asks it which sets to try
   numeric/host_device.hpp  # a macro, empty on the host
   # A policy is a name until a scheme composes it: tests/scheme/compose.cpp, basic_scheme.cpp, *.fail.cpp.
   scheme/axis.hpp scheme/format.hpp scheme/granularity.hpp scheme/info.hpp scheme/presets.hpp scheme/symmetry.hpp

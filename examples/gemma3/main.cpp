@@ -218,6 +218,14 @@ void add_training(CLI::App* sub, training_options& o) {
     sub->add_option("--save-every", o.save_every, "Steps from one checkpoint to the next")
         ->check(CLI::Range(1, 1 << 30))
         ->capture_default_str();
+    sub->add_option("--accumulate", o.accumulate,
+                    "Parts that the texts of a step are taken in, their gradients added up: less memory")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    sub->add_option("--state", o.state,
+                    "How AdamW keeps its state: f32, or bf16, rounded at random: 4 bytes less a weight")
+        ->check(CLI::IsMember({"f32", "bf16"}))
+        ->capture_default_str();
     sub->add_flag("--recompute", o.recompute, "Run blocks again on the way back: less memory, more time");
     add_threads(sub, o.threads);
     add_json(sub, o.json);

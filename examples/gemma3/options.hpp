@@ -110,6 +110,8 @@ struct training_options {
     double weight_decay = 0.1;
     std::uint64_t seed = 0;
     std::uint64_t save_every = 100;  ///< steps
+    std::uint64_t accumulate = 1;    ///< parts of a step, whose gradients are added up
+    std::string state = "f32";       ///< of the optimizer
     bool recompute = false;
     std::size_t threads = 0;
     bool json = false;

@@ -16,6 +16,7 @@
 #include <nibble/io/token_shard.hpp>
 #include <nibble/io/xxh64.hpp>
 #include <nibble/nn/cross_entropy.hpp>
+#include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
 
 #include <algorithm>
@@ -96,6 +97,159 @@ double measure(nb::cpu where, nb::gemma3::trained_model const& model, nb::token_
     return std::exp(sum / static_cast<double>(windows * tokens));
 }
 
+/// The texts of a run as ids.
+struct id_texts {
+    std::vector<std::uint32_t> train;
+    std::vector<std::uint32_t> held_out;
+};
+
+id_texts ids_of(training_job const& job) {
+    nb::tokenizer const tokens_of(job.words);
+    id_texts ids{ids_of(tokens_of, job.texts.train), ids_of(tokens_of, job.texts.held_out)};
+    if (ids.held_out.size() <= job.options.tokens) {
+        throw nb::error("The text that is kept to measure on has " + std::to_string(ids.held_out.size()) +
+                        " tokens, not more than the " + std::to_string(job.options.tokens) +
+                        " of a window; give a longer --text, or --held-out, or fewer --tokens.");
+    }
+    return ids;
+}
+
+/// What a checkpoint of the run says that it is of.
+nb::gemma3::training_run facts_of(training_job const& job) {
+    nb::gemma3::training_run run{.vocabulary = nb::gemma3::hash_of(job.words), .data = job.facts};
+    run.data.emplace_back("batch", std::to_string(job.options.batch));
+    run.data.emplace_back("tokens", std::to_string(job.options.tokens));
+    run.data.emplace_back("accumulate", std::to_string(job.options.accumulate));
+    run.data.emplace_back("text", text_hash(job.texts.train));
+    run.data.emplace_back("held_out", text_hash(job.texts.held_out));
+    return run;
+}
+
+/// Whether the folder had a checkpoint of the run, from which the trainer goes on.
+template <class State>
+bool goes_on(nb::gemma3::trainer<State>& trainer, fs::path const& folder, nb::gemma3::training_run const& run) {
+    auto const found = nb::gemma3::load_newest(folder, trainer, run);
+    if (found) {
+        for (auto const& reason : found->damaged) {
+            std::cerr << "passed over: " << reason << '\n';
+        }
+        std::cerr << "goes on from " << found->path.string() << '\n';
+    }
+    return found.has_value();
+}
+
+struct shards {
+    nb::token_shard train;
+    nb::token_shard held_out;
+};
+
+/// Puts what a run is about into its folder, which is no other run's, without what killed writers left there.
+shards write_inputs(training_job const& job, id_texts const& ids, fs::path const& folder) {
+    for (auto const* const name :
+         {"train.ids", "held-out.ids", "held-out.txt", "run.json", "model.gguf", "codes.json"}) {
+        nb::remove_remains(folder / name);
+    }
+    shards all{shard_of(job.words, ids.train, folder / "train.ids"),
+               shard_of(job.words, ids.held_out, folder / "held-out.ids")};
+    nb::write_whole_file(folder / "held-out.txt", std::as_bytes(std::span(job.texts.held_out)));
+    std::string const about = job.about.dump(2) + "\n";
+    nb::write_whole_file(folder / "run.json", std::as_bytes(std::span(about)));
+    return all;
+}
+
+/// The texts of a step, in the parts whose gradients are accumulated.
+class step_texts {
+public:
+    step_texts(window_reader& reader, nb::token_order const& order, training_options const& o, std::uint64_t step) {
+        ids_.resize(o.accumulate);
+        targets_.resize(o.accumulate);
+        for (std::uint64_t slot = 0; slot < o.batch; ++slot) {
+            std::uint64_t const part = slot * o.accumulate / o.batch;
+            reader.append(order(step, slot), ids_[part], targets_[part]);
+        }
+        for (std::size_t part = 0; part < o.accumulate; ++part) {
+            batches_.push_back({ids_[part], targets_[part], o.tokens});
+        }
+    }
+
+    std::span<nb::gemma3::training_batch const> batches() const { return batches_; }
+
+private:
+    std::vector<std::vector<std::uint32_t>> ids_, targets_;
+    std::vector<nb::gemma3::training_batch> batches_;
+};
+
+template <class State>
+trained_result train_with_state(nb::cpu where, nb::gemma3::trained_model model, training_job const& job) {
+    auto const& o = job.options;
+    fs::path const folder(o.out);
+    std::error_code failed;
+    fs::create_directories(folder, failed);
+    if (failed) {
+        throw nb::error(o.out + ": cannot make the folder: " + failed.message() + "; give another --out.");
+    }
+    if (o.accumulate > o.batch) {
+        throw nb::error("--accumulate " + std::to_string(o.accumulate) + " takes the " + std::to_string(o.batch) +
+                        " texts of a step in more parts than there are; give at most --batch.");
+    }
+    auto const bos = job.words.options().bos;
+    auto const ids = ids_of(job);
+    nb::token_order const order(o.seed, ids.train.size(), o.tokens, o.batch);
+    auto const run = facts_of(job);
+    nb::gemma3::trainer<State> trainer(
+        std::move(model), {.rate = nb::schedule::cosine(o.rate, o.rate / 20, std::min(o.warmup, o.steps), o.steps),
+                           .adamw = {.beta2 = 0.95, .weight_decay = o.weight_decay},
+                           .seed = o.seed,
+                           .recompute = o.recompute});
+    bool kept = goes_on(trainer, folder, run);
+    auto const [train, held_out] = write_inputs(job, ids, folder);
+
+    line_file metrics((folder / "metrics.jsonl").string());
+    auto const note = [&](json const& line) { metrics.append(line.dump()); };
+    window_reader reader(train, bos, o.tokens);
+    progress line("training " + o.out);
+    interrupt const stop;
+    std::optional<double> measured;
+    // The lines of a step are on the disk before its checkpoint: what goes on from there does not write them again.
+    auto const keep = [&] {
+        measured = measure(where, trainer.model(), held_out, bos, o.tokens);
+        note({{"step", trainer.steps()}, {"held_out", *measured}});
+        metrics.flush();
+        nb::gemma3::save_newest(folder, trainer, run);
+    };
+    std::uint64_t const tokens = o.batch * o.tokens;
+    while (trainer.steps() < o.steps && !stop.requested()) {
+        auto const begin = std::chrono::steady_clock::now();
+        step_texts const texts(reader, order, o, trainer.steps());
+        auto const did = trainer.step(where, texts.batches(), job.loss);
+        double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        note({{"step", trainer.steps()},
+              {"loss", did.loss},
+              {"norm", did.norm},
+              {"rate", did.rate},
+              {"tokens", tokens},
+              {"seconds", seconds},
+              {"skipped", did.skipped}});
+        line(trainer.steps(), o.steps);
+        line.note("loss " + fixed(did.loss, 3) + ", " + fixed(static_cast<double>(tokens) / seconds, 0) + " tokens/s");
+        kept = trainer.steps() % o.save_every == 0;
+        if (kept) {
+            keep();
+        }
+    }
+    if (!kept) {
+        keep();
+    }
+    if (!measured) {  // the process that saved this step was killed as it wrote the model
+        measured = measure(where, trainer.model(), held_out, bos, o.tokens);
+    }
+    auto const steps = trainer.steps();
+    auto const skipped = trainer.skipped();
+    std::vector<std::uint32_t> sample, unused;
+    window_reader(held_out, bos, o.tokens).append(0, sample, unused);
+    return {std::move(trainer).take(), steps, skipped, *measured, std::move(sample)};
+}
+
 }  // namespace
 
 split_texts read_texts(training_options const& options) {
@@ -116,100 +270,10 @@ split_texts read_texts(training_options const& options) {
 }
 
 trained_result train_model(nb::cpu where, nb::gemma3::trained_model model, training_job const& job) {
-    auto const& o = job.options;
-    fs::path const folder(o.out);
-    std::error_code failed;
-    fs::create_directories(folder, failed);
-    if (failed) {
-        throw nb::error(o.out + ": cannot make the folder: " + failed.message() + "; give another --out.");
+    if (job.options.state == "bf16") {
+        return train_with_state<nb::bf16>(where, std::move(model), job);
     }
-    nb::tokenizer const tokens_of(job.words);
-    auto const bos = job.words.options().bos;
-    auto const train_ids = ids_of(tokens_of, job.texts.train);
-    auto const held_out_ids = ids_of(tokens_of, job.texts.held_out);
-    if (held_out_ids.size() <= o.tokens) {
-        throw nb::error("The text that is kept to measure on has " + std::to_string(held_out_ids.size()) +
-                        " tokens, not more than the " + std::to_string(o.tokens) +
-                        " of a window; give a longer --text, or --held-out, or fewer --tokens.");
-    }
-    nb::token_order const order(o.seed, train_ids.size(), o.tokens, o.batch);
-
-    nb::gemma3::training_run run{.vocabulary = nb::gemma3::hash_of(job.words), .data = job.facts};
-    run.data.emplace_back("batch", std::to_string(o.batch));
-    run.data.emplace_back("tokens", std::to_string(o.tokens));
-    run.data.emplace_back("text", text_hash(job.texts.train));
-    run.data.emplace_back("held_out", text_hash(job.texts.held_out));
-    nb::gemma3::trainer<> trainer(
-        std::move(model), {.rate = nb::schedule::cosine(o.rate, o.rate / 20, std::min(o.warmup, o.steps), o.steps),
-                           .adamw = {.beta2 = 0.95, .weight_decay = o.weight_decay},
-                           .seed = o.seed,
-                           .recompute = o.recompute});
-    auto const found = nb::gemma3::load_newest(folder, trainer, run);
-    if (found) {
-        for (auto const& reason : found->damaged) {
-            std::cerr << "passed over: " << reason << '\n';
-        }
-        std::cerr << "goes on from " << found->path.string() << '\n';
-    }
-    for (auto const* const name :
-         {"train.ids", "held-out.ids", "held-out.txt", "run.json", "model.gguf", "codes.json"}) {
-        nb::remove_remains(folder / name);
-    }
-    auto const train = shard_of(job.words, train_ids, folder / "train.ids");
-    auto const held_out = shard_of(job.words, held_out_ids, folder / "held-out.ids");
-    nb::write_whole_file(folder / "held-out.txt", std::as_bytes(std::span(job.texts.held_out)));
-    std::string const about = job.about.dump(2) + "\n";
-    nb::write_whole_file(folder / "run.json", std::as_bytes(std::span(about)));
-
-    line_file metrics((folder / "metrics.jsonl").string());
-    auto const note = [&](json const& line) { metrics.append(line.dump()); };
-    window_reader reader(train, bos, o.tokens);
-    progress line("training " + o.out);
-    interrupt const stop;
-    std::optional<double> measured;
-    // The lines of a step are on the disk before its checkpoint: what goes on from there does not write them again.
-    auto const keep = [&] {
-        measured = measure(where, trainer.model(), held_out, bos, o.tokens);
-        note({{"step", trainer.steps()}, {"held_out", *measured}});
-        metrics.flush();
-        nb::gemma3::save_newest(folder, trainer, run);
-    };
-    bool kept = found.has_value();
-    while (trainer.steps() < o.steps && !stop.requested()) {
-        auto const begin = std::chrono::steady_clock::now();
-        std::vector<std::uint32_t> ids, targets;
-        for (std::uint64_t slot = 0; slot < o.batch; ++slot) {
-            reader.append(order(trainer.steps(), slot), ids, targets);
-        }
-        nb::gemma3::training_batch const batch{ids, targets, o.tokens};
-        auto const did = trainer.step(where, std::span(&batch, 1), job.loss);
-        double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        note({{"step", trainer.steps()},
-              {"loss", did.loss},
-              {"norm", did.norm},
-              {"rate", did.rate},
-              {"tokens", ids.size()},
-              {"seconds", seconds},
-              {"skipped", did.skipped}});
-        line(trainer.steps(), o.steps);
-        line.note("loss " + fixed(did.loss, 3) + ", " + fixed(static_cast<double>(ids.size()) / seconds, 0) +
-                  " tokens/s");
-        kept = trainer.steps() % o.save_every == 0;
-        if (kept) {
-            keep();
-        }
-    }
-    if (!kept) {
-        keep();
-    }
-    if (!measured) {  // the process that saved this step was killed as it wrote the model
-        measured = measure(where, trainer.model(), held_out, bos, o.tokens);
-    }
-    auto const steps = trainer.steps();
-    auto const skipped = trainer.skipped();
-    std::vector<std::uint32_t> sample, unused;
-    window_reader(held_out, bos, o.tokens).append(0, sample, unused);
-    return {std::move(trainer).take(), steps, skipped, *measured, std::move(sample)};
+    return train_with_state<float>(where, std::move(model), job);
 }
 
 }  // namespace program

@@ -2,6 +2,7 @@
 #include "engine.hpp"
 #include "trained_golden.hpp"
 
+#include <nibble/gemma3/checkpoint_rows.hpp>
 #include <nibble/gemma3/export_trained.hpp>
 #include <nibble/gemma3/load.hpp>
 #include <nibble/gemma3/trained_model.hpp>
@@ -9,6 +10,7 @@
 #include <nibble/gemma3/vocabulary.hpp>
 #include <nibble/nn/recipes.hpp>
 #include <nibble/scheme/gradient.hpp>
+#include <nibble/scheme/storage_list.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -88,17 +90,44 @@ constexpr auto shifted = recipe(role::attention = use<shifted_blocks>, role::emb
 constexpr auto some_floats =
     recipe(role::mlp = use<int3_g64>, role::otherwise = keep<bf16>, role::activations = use<int8_activations>);
 
+using stored_types = storage_list<storage_of<int4_g32>, storage_of<q4_0>, storage_of<int8_channel>>;
+
 }  // namespace
 
 TEMPLATE_TEST_CASE_SIG("logits in training are those of the exported file, bit for bit, where activations are int8",
-                       "[gemma3]", ((auto Recipe), Recipe), recipes::int4_g32, ggml_blocks, w8a8, some_floats) {
+                       "[gemma3][parity]", ((auto Recipe), Recipe), recipes::int4_g32, ggml_blocks, w8a8, some_floats) {
     auto const ids = trained_ids();
     auto const m = model_of_file<Recipe>();
     CHECK(same_bits(logits_in_training(m, ids), logits_in_service<Recipe>(m, ids)));
 }
 
-TEMPLATE_TEST_CASE_SIG("what is learned is in the exported file: scales, and a zero point beside them", "[gemma3]",
-                       ((auto Recipe), Recipe), recipes::int4_g32, shifted) {
+TEMPLATE_TEST_CASE_SIG("what the exported codes stand for is what training sees, of every matrix", "[gemma3][parity]",
+                       ((auto Recipe, bool LearnScales), Recipe, LearnScales), (recipes::int4_g32, false),
+                       (recipes::int4_g32, true), (ggml_blocks, false), (w8a8, true)) {
+    auto const m = model_of_file<Recipe, LearnScales>();
+    scratch_folder const folder;
+    auto const path = folder.path / "m.gguf";
+    gemma3::export_trained<Recipe>(cpu{}, path, m, some_words(m.config.vocabulary));
+    auto const file = gemma3::checkpoint::open(path);
+    auto const of_file = gemma3::parameters_from(file.config(), gemma3::detail::checkpoint_rows<stored_types>(file));
+    std::size_t matrices = 0;
+    gemma3::for_each_parameter(
+        [&](auto const& entry, std::uint32_t, auto const& w, auto const& decoded) {
+            if constexpr (requires { w.values; }) {
+                auto const seen = format_of(m.recipe, entry).see(cpu{}, activation_kind::f32, w, {});
+                matrix<float> const& values = decoded.values;
+                auto const expected = seen->values(cpu{});
+                CHECK(std::memcmp(values.data(), expected.data(), values.rows() * values.columns() * sizeof(float)) ==
+                      0);
+                ++matrices;
+            }
+        },
+        m.parameters, of_file);
+    CHECK(matrices == 1 + 7 * m.config.layers);
+}
+
+TEMPLATE_TEST_CASE_SIG("what is learned is in the exported file: scales, and a zero point beside them",
+                       "[gemma3][parity]", ((auto Recipe), Recipe), recipes::int4_g32, shifted) {
     auto m = model_of_file<Recipe, true>();
     bool is_learned = false;
     gemma3::for_each_run(

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <nibble/gemm/cpu/dense_kernels.hpp>
-#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/gemm.hpp>  // overlap
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 

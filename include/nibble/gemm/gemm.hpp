@@ -5,12 +5,12 @@
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
 #include <nibble/gemm/cpu/avx512_bf16.hpp>
-#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/gemm/epilogue.hpp>
 #include <nibble/gemm/int8_activations.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/any_weight.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/isa.hpp>
 #include <nibble/nn/cpu/adamw_kernels.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/numeric/random.hpp>
 #include <nibble/tensor/backend.hpp>
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/isa.hpp>
 #include <nibble/nn/compare_logits.hpp>  // divergence_of
 #include <nibble/nn/cpu/kernels.hpp>
 #include <nibble/nn/cpu/layer_kernels.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 

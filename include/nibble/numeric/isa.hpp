@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/error.hpp>
+
+#include <cstdlib>
 #include <initializer_list>
+#include <string>
+#include <string_view>
 
 /// Whether the vector sets of x86-64 can be compiled here; elsewhere (and under nvcc) there is the scalar set alone.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__)
@@ -42,13 +47,36 @@ inline bool supports(isa set) {
     return false;
 }
 
-inline isa best_isa() {
-    for (isa const set : {isa::avx512_bf16, isa::avx512, isa::avx2}) {
-        if (supports(set)) {
+namespace detail {
+
+/// The best set of this machine that is not above the one of this word; throws nibble::error for no word of a set.
+inline isa best_isa_up_to(std::string_view word) {
+    struct named_set {
+        std::string_view name;
+        isa set;
+    };
+    bool below = false;
+    for (auto const [name, set] : {named_set{"avx512_bf16", isa::avx512_bf16}, named_set{"avx512", isa::avx512},
+                                   named_set{"avx2", isa::avx2}, named_set{"scalar", isa::scalar}}) {
+        below = below || name == word;
+        if (below && supports(set)) {
             return set;
         }
     }
-    return isa::scalar;
+    throw error("NIBBLE_ISA is '" + std::string(word) +
+                "'; set it to scalar, avx2, avx512 or avx512_bf16, or not at all");
+}
+
+}  // namespace detail
+
+/// The best set of this machine; where the environment has NIBBLE_ISA, the best that is not above the one of this name:
+/// to see what a smaller machine would do. Throws nibble::error where it names none. Asked once a process.
+inline isa best_isa() {
+    static isa const best = [] {
+        char const* const word = std::getenv("NIBBLE_ISA");
+        return detail::best_isa_up_to(word == nullptr ? "avx512_bf16" : word);
+    }();
+    return best;
 }
 
 }  // namespace nibble

@@ -51,8 +51,7 @@ void vectorized(isa set, F const& f) {
 /// The same for the best set of this machine.
 template <class F>
 void vectorized(F const& f) {
-    static isa const best = best_isa();
-    vectorized(best, f);
+    vectorized(best_isa(), f);
 }
 
 }  // namespace nibble::detail

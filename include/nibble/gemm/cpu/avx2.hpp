@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/int8_activations.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/numeric/fine_code.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>

@@ -3,8 +3,8 @@
 
 #include <nibble/gemm/bf16_activations.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
-#include <nibble/numeric/isa.hpp>
 #include <nibble/numeric/bf16.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/cpu_panel.hpp>
 #include <nibble/tensor/dense_panels.hpp>
 #include <nibble/tensor/matrix.hpp>

@@ -3,8 +3,8 @@
 
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
-#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
+#include <nibble/numeric/isa.hpp>
 
 #include <cstddef>
 

@@ -3,11 +3,11 @@
 
 #include <nibble/gemm/cpu/avx2.hpp>
 #include <nibble/gemm/cpu/avx512.hpp>
-#include <nibble/numeric/isa.hpp>
 #include <nibble/gemm/cpu/scalar.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/float_bits.hpp>
 #include <nibble/numeric/host_device.hpp>  // NIBBLE_HD
+#include <nibble/numeric/isa.hpp>
 #include <nibble/numeric/random.hpp>
 
 #include <cmath>

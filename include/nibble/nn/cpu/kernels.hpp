@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nibble/numeric/isa.hpp>
 #include <nibble/nn/cpu/avx2.hpp>
 #include <nibble/nn/cpu/avx512.hpp>
 #include <nibble/nn/cpu/layer_kernels.hpp>
 #include <nibble/nn/cpu/scalar.hpp>
 #include <nibble/numeric/error.hpp>
+#include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/backend.hpp>
 
 #include <cstddef>
