@@ -48,9 +48,10 @@ void add_model(CLI::App* sub, model_options& options, char const* name = "MODEL"
     sub->add_option("--activations", options.activations,
                     "f32, bf16 or int8; the default is what the file's recipe says, else int8 for quantized weights "
                     "and f32 for float weights");
-    sub->add_option("--kv", options.kv,
-                    "What keys and values are kept as: f32, f16 or bf16; the default is what the file's recipe says, "
-                    "else f32");
+    sub->add_option(
+        "--kv", options.kv,
+        "What keys and values are kept as: f32, f16, bf16 or int8; the default is what the file's recipe says, "
+        "else f32");
 }
 
 void add_json(CLI::App* sub, bool& json) { sub->add_flag("--json", json, "Print one JSON value"); }
@@ -258,6 +259,7 @@ void add_qat(CLI::App& app) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     sub->add_option("--activations", o.activations, "f32, bf16 or int8; the default is what the recipe says");
+    sub->add_option("--kv", o.kv, "What keys and values are kept as, likewise: f32, f16, bf16 or int8");
     sub->add_flag("--fixed-scales", o.fixed_scales, "Fit scales to the weights in every step, do not learn them");
     add_training(sub, o.training);
 }

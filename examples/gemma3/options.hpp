@@ -130,6 +130,7 @@ struct qat_options {
     std::string teacher;  ///< empty: the texts teach
     double temperature = 1;
     std::string activations;  ///< empty: what the recipe says
+    std::string kv;           ///< likewise
     bool fixed_scales = false;
 };
 

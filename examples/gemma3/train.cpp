@@ -139,6 +139,9 @@ void qat(qat_options const& options) {
         if (!options.activations.empty()) {
             recipe.activations = nb::parse_activation_kind(options.activations);
         }
+        if (!options.kv.empty()) {
+            recipe.kv_type = nb::parse_kv_type(options.kv);
+        }
         auto const texts = read_texts(o);
         nb::thread_pool pool(o.threads);
         nb::cpu const where(pool);

@@ -82,8 +82,8 @@ bool same_bits(matrix<float> const& a, matrix<float> const& b) {
 
 constexpr auto w8a8 =
     recipe(role::otherwise = use<int8_channel>, role::activations = use<int8_activations>, role::kv_cache = keep<f16>);
-constexpr auto ggml_blocks =
-    recipe(role::mlp = use<int4_g32>, role::otherwise = use<q4_0>, role::activations = use<int8_activations>);
+constexpr auto ggml_blocks = recipe(role::mlp = use<int4_g32>, role::otherwise = use<q4_0>,
+                                    role::activations = use<int8_activations>, role::kv_cache = use<int8_token>);
 using shifted_blocks = with_gradient<q4_1, learned_step<>>;  // ggml has no blocks for the 48 columns of ffn_down
 constexpr auto shifted = recipe(role::attention = use<shifted_blocks>, role::embedding = use<shifted_blocks>,
                                 role::mlp = use<int4_g32>, role::activations = use<int8_activations>);

@@ -56,7 +56,7 @@ TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma
     scratch_folder const folder;
     auto m = golden_loaded(golden, folder);
     m.activations = GENERATE(activation_kind::f32, activation_kind::bf16);
-    m.kv_type = GENERATE(kv_type::f32, kv_type::f16, kv_type::bf16);
+    m.kv_type = GENERATE(kv_type::f32, kv_type::f16, kv_type::bf16, kv_type::int8);
     auto const tokens = golden_tokens(golden);
     auto const expected = gemma3::logits(cpu{}, m, tokens);
     for (std::size_t const batch : {1u, 3u, 16u, 39u}) {
@@ -72,7 +72,7 @@ TEST_CASE("the bits of logits depend neither on batches nor on threads", "[gemma
     }
 }
 
-TEST_CASE("a 16-bit cache changes logits by what the rounding of keys and values explains", "[gemma3]") {
+TEST_CASE("a cache of fewer bits changes logits by what the rounding of keys and values explains", "[gemma3]") {
     golden_model const golden(GENERATE(as<std::string>{}, "gemma3-tiny", "gemma3-tiny-rope8"));
     scratch_folder const folder;
     auto m = golden_loaded(golden, folder);
@@ -93,6 +93,11 @@ TEST_CASE("a 16-bit cache changes logits by what the rounding of keys and values
     CHECK(half < squares * 0x1p-22);
     CHECK(half > 0);
     CHECK(brain > half);
+    // An int8 row errs by at most half of max / 127: a variance of (max / 127)² / 12 where a value's mean square is at
+    // least (max / 4)² of rows of 16 and more numbers near normal.
+    double const coded = error_of(kv_type::int8);
+    CHECK(coded < 6 * squares * 16 / (127.0 * 127.0 * 12));
+    CHECK(coded > brain);
     CHECK(error_of(kv_type::f32) == 0);
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/gemma3/kv_cache.hpp>
+#include <nibble/quantize/quantize.hpp>
+#include <nibble/scheme/presets.hpp>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -93,6 +95,29 @@ TEMPLATE_TEST_CASE("a cache of 16 bits takes half and holds the nearest values, 
         CHECK(static_cast<float>(view.keys[at]) == 1 + even / (half ? 2048 : 256));
         CHECK(view.values[at] == TestType(v(0, i)));
     }
+}
+
+TEST_CASE("a cache of int8 keeps the codes of int8_token, a row a head and token, and gives them back", "[gemma3]") {
+    gemma3::kv_cache cache(small, 40, 3, kv_type::int8);
+    CHECK(cache.bytes() == (2 * 8 + 2 * 2 * 4) * (40 + 5 * 10));
+    matrix<float> k(3, 8), v(3, 8);
+    for (std::size_t i = 0; i < 24; ++i) {
+        k.data()[i] = std::sin(static_cast<float>(i));
+        v.data()[i] = i < 8 ? 0.0f : -0.3f * static_cast<float>(i);
+    }
+    v(2, 6) = std::numeric_limits<float>::quiet_NaN();
+    cache.put(0, k, v);
+    auto const rows = [](matrix<float> const& x) { return matrix_view<float const>(x.data(), x.rows() * 2, 4); };
+    auto const keys = fake_quantize<int8_token>(cpu{}, rows(k));
+    auto const values = fake_quantize<int8_token>(cpu{}, rows(v), {.replace_nonfinite = true});
+    cache.round(0, k, v);
+    CHECK(std::equal(k.data(), k.data() + 24, keys.data()));
+    CHECK(std::equal(v.data(), v.data() + 20, values.data()));
+    for (std::size_t i = 4; i < 8; ++i) {
+        CHECK(std::isnan(v(2, i)));
+    }
+    v(2, 6) = std::numeric_limits<float>::infinity();
+    CHECK_THROWS_WITH(cache.put(0, k, v), ContainsSubstring("beyond the range of int8"));
 }
 
 TEST_CASE("a key or value beyond the range of its type is refused with its layer, NaN is kept", "[gemma3]") {

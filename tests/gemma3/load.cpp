@@ -96,7 +96,7 @@ TEST_CASE("keys and values are kept as the file's recipe says, or as the caller 
     REQUIRE(at != text.npos);
     std::ofstream(folder / "later.gguf", std::ios::binary) << text.replace(at, 13, "kv_cache=int4");
     CHECK_THROWS_WITH(gemma3::checkpoint::open(folder / "later.gguf"),
-                      ContainsSubstring("later.gguf: 'int4'") && ContainsSubstring("choose f32, f16 or bf16"));
+                      ContainsSubstring("later.gguf: 'int4'") && ContainsSubstring("choose f32, f16, bf16 or int8"));
     std::ofstream(folder / "older.gguf", std::ios::binary) << text.replace(at, 13, "kv_ca.he=bf16");
     CHECK(gemma3::checkpoint::open(folder / "older.gguf").kv_type() == kv_type::f32);
 }

@@ -175,10 +175,14 @@ if(CASE STREQUAL commands)
   string(FIND "${held_out}" "${text}" at REVERSE)
   require("--held-out is behind a tenth of --text: ${at}" at GREATER 0)
 
-  expect(0 qat ${WORK_DIR}/run/model.gguf --recipe int2_g32 --teacher ${WORK_DIR}/run/model.gguf ${small}
+  expect(0 qat ${WORK_DIR}/run/model.gguf --recipe int2_g32 --kv int8 --teacher ${WORK_DIR}/run/model.gguf ${small}
     --out ${WORK_DIR}/qat)
   refuse("one vocabulary" qat ${WORK_DIR}/run/model.gguf --recipe int2_g32 --teacher ${model} ${small} --out ${WORK_DIR}/q)
   expect(0 inspect ${WORK_DIR}/qat/model.gguf --stage data)
+  expect(0 perplexity ${WORK_DIR}/qat/model.gguf --text ${WORK_DIR}/learn.txt --window 24 --json)
+  set(as_trained "${output}")
+  expect(0 perplexity ${WORK_DIR}/qat/model.gguf --kv int8 --text ${WORK_DIR}/learn.txt --window 24 --json)
+  require("the file asks for the keys and values that it was trained with" output STREQUAL as_trained)
   expect(0 compare ${WORK_DIR}/run/model.gguf ${WORK_DIR}/qat/model.gguf --text ${WORK_DIR}/learn.txt --window 24)
 
   set(exported ${WORK_DIR}/hf/model.safetensors)
@@ -218,6 +222,7 @@ if(CASE STREQUAL commands)
   endforeach()
   expect(0 bench ${model} -p 0 -n 2 --repeat 1 --activations bf16)
   expect(0 bench ${model} -p 0 -n 2 --repeat 1 --kv bf16)
+  expect(0 bench ${model} -p 0 -n 2 --repeat 1 --kv int8)
 
   set(run run ${model} --prompt "zuzu bada" --max-tokens 24)
   expect(0 ${run} --seed 11 -t 1)

@@ -47,6 +47,7 @@ struct export_options {
     std::span<gguf_value const> pairs{};           ///< more metadata, for example tokenizer.chat_template of the source
     bool untied_head = false;                      ///< also write output_entry, stored as the embedding is
     std::optional<activation_kind> activations{};  ///< that the file asks for; none: what the recipe says
+    std::optional<nibble::kv_type> kv_type{};      ///< likewise
     bool allow_loss = false;  ///< of quantize_checkpoint: codes may become codes of another storage
     /// Bytes of tensors made so far and in all, after every few MiB. What it throws ends the export; no file appears.
     std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
@@ -373,6 +374,9 @@ export_statistics write_gguf(cpu where, std::filesystem::path const& path, confi
     auto info = info_of<Recipe>();
     if (options.activations) {
         info.activations = name_of(*options.activations);
+    }
+    if (options.kv_type) {
+        info.kv_cache = name_of(*options.kv_type);
     }
     writer.add("nibble.recipe", std::string_view(recipe_text(info)));
     add_tensors<Recipe>(writer, c, options.untied_head);

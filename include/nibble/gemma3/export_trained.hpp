@@ -78,7 +78,8 @@ void require_trained_as(trained_format const& format, char const* role) {
 }  // namespace detail
 
 /// Writes a model in training as the GGUF file that serves it: each matrix under the scheme that it was trained under,
-/// with exactly the codes and scales that its next step would see, learned ones too, and its activations.
+/// with exactly the codes and scales that its next step would see, learned ones too, its activations, and what it keeps
+/// keys and values as.
 /// Throws nibble::error where `Recipe` is not that of the model, else as write_gguf.
 template <auto Recipe>
 export_statistics export_trained(cpu where, std::filesystem::path const& path, trained_model const& m,
@@ -86,11 +87,8 @@ export_statistics export_trained(cpu where, std::filesystem::path const& path, t
     detail::require_trained_as<scheme_for<Recipe, role::embedding>>(*m.recipe.embedding, "embedding");
     detail::require_trained_as<scheme_for<Recipe, role::attention>>(*m.recipe.attention, "attention");
     detail::require_trained_as<scheme_for<Recipe, role::mlp>>(*m.recipe.mlp, "mlp");
-    if (m.recipe.kv_type != trained_recipe_of<Recipe>().kv_type) {
-        throw error("The model is trained with keys and values as " + std::string(name_of(m.recipe.kv_type)) +
-                    ", and its recipe has another type; export it under the recipe it was trained for.");
-    }
     options.activations = m.recipe.activations;
+    options.kv_type = m.recipe.kv_type;
     detail::trained_rows rows(where, m);
     return write_gguf<Recipe>(where, path, m.config, words, rows, options);
 }

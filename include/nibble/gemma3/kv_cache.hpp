@@ -6,13 +6,19 @@
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fine_code.hpp>
+#include <nibble/quantize/encode.hpp>
+#include <nibble/quantize/fit.hpp>
+#include <nibble/quantize/group.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <variant>
@@ -22,7 +28,8 @@ namespace nibble::gemma3 {
 
 /// Keys and values of the tokens that a model has seen. Global layers keep `context` positions; local layers a ring of
 /// the window and one batch: a token of a batch may still look back a whole window.
-///   bytes   2 · key_width · Σ over layers of the positions kept · 4, or · 2 for f16 and bf16
+///   bytes   2 · key_width · Σ over layers of the positions kept · 4, or · 2 for f16 and bf16, or · (1 + 4 / head_dim)
+///           for int8
 class kv_cache {
 public:
     /// Throws nibble::error where context or batch is 0, and where there is no memory.
@@ -45,8 +52,12 @@ public:
     std::size_t bytes() const {
         std::size_t sum = 0;
         for (auto const& layer : layers_) {
-            std::visit([&]<class T>(kept_layer<T> const& l) { sum += (l.keys.size() + l.values.size()) * sizeof(T); },
-                       layer);
+            std::visit(
+                [&]<class T>(kept_layer<T> const& l) {
+                    sum += (l.keys.size() + l.values.size()) * sizeof(T);
+                    sum += (l.key_scales.size() + l.value_scales.size()) * sizeof(float);
+                },
+                layer);
         }
         return sum;
     }
@@ -54,18 +65,30 @@ public:
     any_kv_view view(std::size_t layer) const {
         return std::visit(
             [&]<class T>(kept_layer<T> const& l) -> any_kv_view {
-                return kv_view<T>{l.keys.data(), l.values.data(), config_.kv_heads, l.capacity, config_.head_dim};
+                return kv_view<T>{l.keys.data(),    l.values.data(),     config_.kv_heads,     l.capacity,
+                                  config_.head_dim, l.key_scales.data(), l.value_scales.data()};
             },
             layers_[layer]);
     }
 
     /// Puts k and v [tokens, kv_heads · head_dim] behind the tokens seen, in one layer, each rounded to the nearest,
-    /// ties to even. Throws nibble::error, which names the layer, for a value that would become infinite.
+    /// ties to even; with int8, the row of a head is quantized by int8_token, and NaN makes all of it NaN. Throws
+    /// nibble::error, which names the layer, for a value that would become infinite.
     void put(std::size_t layer, matrix_view<float const> k, matrix_view<float const> v) {
         std::visit(
             [&](auto& l) {
-                put(layer, "key", k, l.capacity, l.keys);
-                put(layer, "value", v, l.capacity, l.values);
+                put(layer, "key", k, l.capacity, l.keys, l.key_scales);
+                put(layer, "value", v, l.capacity, l.values, l.value_scales);
+            },
+            layers_[layer]);
+    }
+
+    /// k and v become what put() has kept of them.
+    void round(std::size_t layer, matrix_view<float> k, matrix_view<float> v) const {
+        std::visit(
+            [&](auto const& l) {
+                round(k, l.capacity, l.keys, l.key_scales);
+                round(v, l.capacity, l.values, l.value_scales);
             },
             layers_[layer]);
     }
@@ -90,10 +113,12 @@ private:
         std::size_t capacity = 0;
         std::vector<T> keys{};
         std::vector<T> values{};
+        std::vector<float> key_scales{};  ///< where T is a code
+        std::vector<float> value_scales{};
     };
 
     /// In the order of kv_type.
-    using any_kept = std::variant<kept_layer<float>, kept_layer<f16>, kept_layer<bf16>>;
+    using any_kept = std::variant<kept_layer<float>, kept_layer<f16>, kept_layer<bf16>, kept_layer<signed_code<8>>>;
 
     /// The least magnitude that rounds to infinity: half a step above the largest value.
     template <class T>
@@ -101,20 +126,58 @@ private:
 
     template <class T>
     void put(std::size_t layer, char const* what, matrix_view<float const> x, std::size_t capacity,
-             std::vector<T>& kept) const {
+             std::vector<T>& kept, [[maybe_unused]] std::vector<float>& scales) const {
         std::size_t const dim = config_.head_dim;
         for (std::size_t t = 0; t < x.rows(); ++t) {
             for (std::size_t head = 0; head < config_.kv_heads; ++head) {
                 float const* const from = x.row(t).data() + head * dim;
-                T* const to = kept.data() + (head * capacity + (length_ + t) % capacity) * dim;
+                std::size_t const slot = head * capacity + (length_ + t) % capacity;
+                T* const to = kept.data() + slot * dim;
                 if constexpr (std::same_as<T, float>) {
                     std::copy_n(from, dim, to);
+                } else if constexpr (std::same_as<T, signed_code<8>>) {
+                    require_range(layer, what, {from, dim}, std::numeric_limits<float>::infinity());
+                    scales[slot] = quantize_row({from, dim}, to);
                 } else {
                     require_range(layer, what, {from, dim}, infinite_from<T>);
                     std::transform(from, from + dim, to, [](float value) { return static_cast<T>(value); });
                 }
             }
         }
+    }
+
+    template <class T>
+    void round(matrix_view<float> x, std::size_t capacity, std::vector<T> const& kept,
+               [[maybe_unused]] std::vector<float> const& scales) const {
+        std::size_t const dim = config_.head_dim;
+        for (std::size_t t = 0; t < x.rows() && !std::same_as<T, float>; ++t) {
+            for (std::size_t head = 0; head < config_.kv_heads; ++head) {
+                std::size_t const slot = head * capacity + (length_ + t) % capacity;
+                for (std::size_t d = 0; d < dim; ++d) {
+                    float& to = x(t, head * dim + d);
+                    to = static_cast<float>(kept[slot * dim + d]);
+                    if constexpr (std::same_as<T, signed_code<8>>) {
+                        to *= scales[slot];
+                    }
+                }
+            }
+        }
+    }
+
+    /// The codes of a row; returns its scale.
+    static float quantize_row(std::span<float const> row, signed_code<8>* to) {
+        if (std::any_of(row.begin(), row.end(), [](float x) { return std::isnan(x); })) {
+            std::fill_n(to, row.size(), signed_code<8>(1.0f));
+            return std::numeric_limits<float>::quiet_NaN();
+        }
+        auto const p = fit_group<int8_token>(nibble::detail::range_of(row));
+        std::array<std::uint8_t, 64> codes;
+        for (std::size_t first = 0; first < row.size(); first += codes.size()) {
+            auto const part = row.subspan(first, (std::min)(codes.size(), row.size() - first));
+            encode<int8_token>(part, p, codes.data());
+            std::transform(codes.data(), codes.data() + part.size(), to + first, &signed_code<8>::from_bits);
+        }
+        return p.scale;
     }
 
     void require_range(std::size_t layer, char const* what, std::span<float const> head, float limit) const {
@@ -132,7 +195,7 @@ private:
 
     template <class T>
     static any_kept kept_of(std::size_t capacity, std::size_t count) {
-        return kept_layer<T>{capacity, std::vector<T>(count), std::vector<T>(count)};
+        return kept_layer<T>{capacity, std::vector<T>(count), std::vector<T>(count), {}, {}};
     }
 
     void allocate() {
@@ -141,9 +204,14 @@ private:
             std::size_t const capacity =
                 config_.is_global(i) ? context_ : (std::min)(context_, std::size_t{config_.window} - 1 + batch_);
             std::size_t const count = capacity * config_.kv_heads * config_.head_dim;
-            layers_.push_back(type_ == kv_type::f32   ? kept_of<float>(capacity, count)
-                              : type_ == kv_type::f16 ? kept_of<f16>(capacity, count)
-                                                      : kept_of<bf16>(capacity, count));
+            layers_.push_back(type_ == kv_type::f32    ? kept_of<float>(capacity, count)
+                              : type_ == kv_type::f16  ? kept_of<f16>(capacity, count)
+                              : type_ == kv_type::bf16 ? kept_of<bf16>(capacity, count)
+                                                       : kept_of<signed_code<8>>(capacity, count));
+            if (auto* const coded = std::get_if<kept_layer<signed_code<8>>>(&layers_.back())) {
+                coded->key_scales.resize(capacity * config_.kv_heads);
+                coded->value_scales.resize(capacity * config_.kv_heads);
+            }
         }
     }
 

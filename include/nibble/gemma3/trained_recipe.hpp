@@ -46,16 +46,13 @@ constexpr trained_format const* trained_choice() {
 template <auto Recipe, bool LearnScales = false>
 constexpr trained_recipe trained_recipe_of() {
     using activations = scheme_for<Recipe, role::activations>;
-    using kv = scheme_for<Recipe, role::kv_cache>;
     return {.embedding = detail::trained_choice<scheme_for<Recipe, role::embedding>, LearnScales>(),
             .attention = detail::trained_choice<scheme_for<Recipe, role::attention>, LearnScales>(),
             .mlp = detail::trained_choice<scheme_for<Recipe, role::mlp>, LearnScales>(),
             .activations = std::same_as<activations, float>  ? activation_kind::f32
                            : std::same_as<activations, bf16> ? activation_kind::bf16
                                                              : activation_kind::int8,
-            .kv_type = std::same_as<kv, float> ? nibble::kv_type::f32
-                       : std::same_as<kv, f16> ? nibble::kv_type::f16
-                                               : nibble::kv_type::bf16};
+            .kv_type = kv_type_of<scheme_for<Recipe, role::kv_cache>>};
 }
 
 /// The format of an entry of the model.

@@ -44,8 +44,9 @@ struct mix_whole_texts {
     rotation const& angles;
     kv_cache& cache;
 
-    void operator()(cpu where, configuration const& c, matrix_view<float> q, matrix_view<float> k,
-                    matrix_view<float const> v, matrix_view<float> mixed) const {
+    /// k and v become what is kept of them: what the way back differentiates.
+    void operator()(cpu where, configuration const& c, matrix_view<float> q, matrix_view<float> k, matrix_view<float> v,
+                    matrix_view<float> mixed) const {
         std::size_t const tokens = angles.count();
         auto const text = [&](auto const& x, std::size_t first) {
             return std::remove_cvref_t<decltype(x)>(x.row(first).data(), tokens, x.columns());
@@ -53,6 +54,7 @@ struct mix_whole_texts {
         for (std::size_t first = 0; first < q.rows(); first += tokens) {
             mix_behind_cache{layer, angles, cache}(where, c, text(q, first), text(k, first), text(v, first),
                                                    text(mixed, first));
+            cache.round(layer, text(k, first), text(v, first));
         }
     }
 };

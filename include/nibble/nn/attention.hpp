@@ -3,44 +3,26 @@
 
 #include <nibble/nn/cpu/kernels.hpp>
 #include <nibble/nn/cpu/layer_kernels.hpp>
+#include <nibble/nn/kv_type.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fine_code.hpp>
 #include <nibble/numeric/isa.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace nibble {
 
-/// What keys and values are kept as, chosen at run time.
-enum class kv_type : std::uint8_t { f32, f16, bf16 };
-
-inline constexpr std::array<std::string_view, 3> kv_type_names{"f32", "f16", "bf16"};
-
-constexpr std::string_view name_of(kv_type type) { return kv_type_names[static_cast<std::size_t>(type)]; }
-
-/// Throws nibble::error for a word that names none.
-inline kv_type parse_kv_type(std::string_view word) {
-    for (std::size_t i = 0; i < kv_type_names.size(); ++i) {
-        if (kv_type_names[i] == word) {
-            return static_cast<kv_type>(i);
-        }
-    }
-    throw error("'" + std::string(word) + "' is not a type that keys and values are kept as; choose f32, f16 or bf16.");
-}
-
-/// Keys and values of one layer, owned by someone else; position p lies in slot p mod capacity. T is float, f16 or
-/// bf16.
-///   shape   keys, values [kv_heads][capacity][head_dim]
+/// Keys and values of one layer, owned by someone else; position p lies in slot p mod capacity. T is float, f16,
+/// bf16, or signed_code<8>, a code of int8_token, whose scales lie beside.
+///   shape   keys, values [kv_heads][capacity][head_dim]; their scales [kv_heads][capacity]
 template <class T>
 struct kv_view {
     T const* keys = nullptr;
@@ -48,10 +30,12 @@ struct kv_view {
     std::size_t kv_heads = 0;
     std::size_t capacity = 0;
     std::size_t head_dim = 0;
+    float const* key_scales = nullptr;
+    float const* value_scales = nullptr;
 };
 
 /// A view of what kv_type names, in its order.
-using any_kv_view = std::variant<kv_view<float>, kv_view<f16>, kv_view<bf16>>;
+using any_kv_view = std::variant<kv_view<float>, kv_view<f16>, kv_view<bf16>, kv_view<signed_code<8>>>;
 
 namespace detail {
 
@@ -127,7 +111,13 @@ private:
                 .capacity = cache_.capacity,
                 .head_dim = dim,
                 .begin = first_ + token + 1 - seen,
-                .visible = seen};
+                .visible = seen,
+                .key_scales = row_of(cache_.key_scales, head),
+                .value_scales = row_of(cache_.value_scales, head)};
+    }
+
+    float const* row_of(float const* scales, std::size_t head) const {
+        return scales == nullptr ? nullptr : scales + head * cache_.capacity;
     }
 
     float* output(std::size_t token, std::size_t head) const {
@@ -157,7 +147,7 @@ private:
 /// max(0, p − window + 1) ... p, all up to p if window is 0; query head j reads key-value head j / (heads / kv_heads).
 ///   s_k = q · k,  w_k = exp(fma(scale, s_k, −scale · max s)),  out = Σ_k w_k v_k / Σ_k w_k
 ///   shape   q, out [tokens, heads · D]
-///   values  16-bit keys and values are widened to f32, so the bits are those of f32 keys and values rounded to them
+///   values  keys and values are decoded to f32, so the bits are those of f32 keys and values rounded as they are kept
 ///   order   s: lane d mod 16 takes column d, then lanes in a tree; out: positions in sequence; Σ w: lane k mod 16 from
 ///           the first visible position, then the tree
 ///   error   u = 2^-24:  |out − exact| <= (2 e + (N + N/16 + 8) u) Σ p |v|, N positions seen,

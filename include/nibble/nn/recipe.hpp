@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/nn/kv_type.hpp>
 #include <nibble/nn/role.hpp>
 #include <nibble/scheme/name.hpp>
 
@@ -121,7 +122,7 @@ recipe_info info_of() {
             .attention = choice_name<scheme_for<Recipe, role::attention>>(),
             .mlp = choice_name<scheme_for<Recipe, role::mlp>>(),
             .activations = choice_name<scheme_for<Recipe, role::activations>>(),
-            .kv_cache = choice_name<scheme_for<Recipe, role::kv_cache>>()};
+            .kv_cache = std::string(name_of(kv_type_of<scheme_for<Recipe, role::kv_cache>>))};
 }
 
 }  // namespace nibble

@@ -69,9 +69,8 @@ consteval void check_choice() {
         static_assert(std::same_as<T, float> || std::same_as<T, bf16> || std::same_as<T, int8_activations>,
                       "nibble: role::activations takes keep<float>, keep<bf16> or use<int8_activations>");
     } else if constexpr (std::same_as<Tag, kv_cache_role>) {
-        static_assert(kept_float<T>,
-                      "nibble: role::kv_cache takes keep<float>, keep<f16> or keep<bf16>; keys and values are not "
-                      "quantized");
+        static_assert(keeps_kv<T>,
+                      "nibble: role::kv_cache takes keep<float>, keep<f16>, keep<bf16> or use<int8_token>");
     } else {
         static_assert(!std::same_as<T, int8_activations>,
                       "nibble: int8_activations is for role::activations; a role of weights takes a scheme");

@@ -132,10 +132,26 @@ inline floats load_columns(T const* from, std::size_t count) {
     }
 }
 
+/// scales + i, where T is a code; else there are none.
+template <class T>
+inline float const* scales_from(float const* scales, std::size_t i) {
+    return std::is_same_v<T, signed_code<8>> ? scales + i : nullptr;
+}
+
+/// Columns of a key or value, whose scale is `scale[0]` where T is a code.
+template <bool Whole, class T>
+inline floats decode_columns(T const* from, float const* scale, std::size_t count) {
+    if constexpr (std::is_same_v<T, signed_code<8>>) {
+        return multiply(load_columns<Whole>(from, count), repeat(*scale));
+    } else {
+        return load_columns<Whole>(from, count);
+    }
+}
+
 /// sum[h][k] += queries[h] · keys[k] over one vector of columns
 template <int Heads, int Keys, bool Whole, class T>
-inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, T const* keys, std::size_t head_dim,
-                        std::size_t count) {
+inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, T const* keys, float const* scales,
+                        std::size_t head_dim, std::size_t count) {
     floats q[Heads];
 #pragma GCC unroll 8
     for (int h = 0; h < Heads; ++h) {
@@ -143,7 +159,8 @@ inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, T cons
     }
 #pragma GCC unroll 8
     for (int k = 0; k < Keys; ++k) {
-        floats const key = load_columns<Whole>(keys + static_cast<std::size_t>(k) * head_dim, count);
+        floats const key = decode_columns<Whole>(keys + static_cast<std::size_t>(k) * head_dim,
+                                                 scales_from<T>(scales, static_cast<std::size_t>(k)), count);
 #pragma GCC unroll 8
         for (int h = 0; h < Heads; ++h) {
             sum[h][k] = fused(q[h], key, sum[h][k]);
@@ -152,7 +169,8 @@ inline void dot_columns(floats (&sum)[Heads][Keys], float const* queries, T cons
 }
 
 template <int Heads, int Keys, class T>
-inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, T const* keys, std::size_t head_dim) {
+inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, T const* keys, float const* scales,
+                     std::size_t head_dim) {
 #pragma GCC unroll 8
     for (int h = 0; h < Heads; ++h) {
 #pragma GCC unroll 8
@@ -162,21 +180,21 @@ inline void dot_tile(floats (&sum)[Heads][Keys], float const* queries, T const* 
     }
     std::size_t d = 0;
     for (; d + 16 <= head_dim; d += 16) {
-        dot_columns<Heads, Keys, true>(sum, queries + d, keys + d, head_dim, 16);
+        dot_columns<Heads, Keys, true>(sum, queries + d, keys + d, scales, head_dim, 16);
     }
     if (d < head_dim) {
-        dot_columns<Heads, Keys, false>(sum, queries + d, keys + d, head_dim, head_dim - d);
+        dot_columns<Heads, Keys, false>(sum, queries + d, keys + d, scales, head_dim, head_dim - d);
     }
 }
 
 /// dots[h][k] for `count` keys that follow each other: lane d mod 16 takes column d, then the tree over lanes.
 template <int Heads, class T>
-inline void dot_keys(float const* queries, T const* keys, std::size_t head_dim, std::size_t count, float* dots,
-                     std::size_t stride) {
+inline void dot_keys(float const* queries, T const* keys, float const* scales, std::size_t head_dim, std::size_t count,
+                     float* dots, std::size_t stride) {
     std::size_t k = 0;
     for (; k + 4 <= count; k += 4) {
         floats tile[Heads][4];
-        dot_tile<Heads, 4>(tile, queries, keys + k * head_dim, head_dim);
+        dot_tile<Heads, 4>(tile, queries, keys + k * head_dim, scales_from<T>(scales, k), head_dim);
 #pragma GCC unroll 8
         for (int h = 0; h < Heads; ++h) {
             store_sums(dots + static_cast<std::size_t>(h) * stride + k, tile[h]);
@@ -184,7 +202,7 @@ inline void dot_keys(float const* queries, T const* keys, std::size_t head_dim, 
     }
     for (; k < count; ++k) {
         floats tile[Heads][1];
-        dot_tile<Heads, 1>(tile, queries, keys + k * head_dim, head_dim);
+        dot_tile<Heads, 1>(tile, queries, keys + k * head_dim, scales_from<T>(scales, k), head_dim);
 #pragma GCC unroll 8
         for (int h = 0; h < Heads; ++h) {
             dots[static_cast<std::size_t>(h) * stride + k] = sum(tile[h][0]);
@@ -201,17 +219,18 @@ inline void attention_dots(detail::attention_task<T> const& task, std::size_t fi
         std::size_t const slot = (task.begin + first) % task.capacity;
         std::size_t const count = (std::min)({block, last - first, task.capacity - slot});
         T const* const keys = task.keys + slot * dim;
+        float const* const scales = scales_from<T>(task.key_scales, slot);
         std::size_t h = 0;
         if constexpr (dot_heads == 4) {
             for (; h + 4 <= task.heads; h += 4) {
-                dot_keys<4>(task.queries + h * dim, keys, dim, count, dots + h * stride + first, stride);
+                dot_keys<4>(task.queries + h * dim, keys, scales, dim, count, dots + h * stride + first, stride);
             }
             for (; h + 2 <= task.heads; h += 2) {
-                dot_keys<2>(task.queries + h * dim, keys, dim, count, dots + h * stride + first, stride);
+                dot_keys<2>(task.queries + h * dim, keys, scales, dim, count, dots + h * stride + first, stride);
             }
         }
         for (; h < task.heads; ++h) {
-            dot_keys<1>(task.queries + h * dim, keys, dim, count, dots + h * stride + first, stride);
+            dot_keys<1>(task.queries + h * dim, keys, scales, dim, count, dots + h * stride + first, stride);
         }
         first += count;
     }
@@ -261,11 +280,12 @@ inline void weigh_tile(detail::attention_task<T> const& task, float const* weigh
         std::size_t const slot = (task.begin + i) % task.capacity;
         std::size_t const end = (std::min)(task.visible, i + task.capacity - slot);
         T const* value = task.values + slot * dim + column;
-        for (; i < end; ++i, value += dim) {
+        for (std::size_t at = slot; i < end; ++i, ++at, value += dim) {
+            float const* const scale = scales_from<T>(task.value_scales, at);
             floats row[Vectors];
 #pragma GCC unroll 8
             for (int c = 0; c < Vectors; ++c) {
-                row[c] = load_columns<Whole>(value + 16 * c, dim - column);
+                row[c] = decode_columns<Whole>(value + 16 * c, scale, dim - column);
             }
 #pragma GCC unroll 8
             for (int h = 0; h < Heads; ++h) {
@@ -349,6 +369,7 @@ inline double sum_of_exp(float const* x, std::size_t count, float most) {
 inline constexpr detail::layer_kernels layers{{attention_dots<float>, attention_values<float>},
                                               {attention_dots<f16>, attention_values<f16>},
                                               {attention_dots<bf16>, attention_values<bf16>},
+                                              {attention_dots<signed_code<8>>, attention_values<signed_code<8>>},
                                               geglu,
                                               normalize<false>,
                                               normalize<true>,

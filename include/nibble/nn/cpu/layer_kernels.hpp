@@ -3,6 +3,7 @@
 
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
+#include <nibble/numeric/fine_code.hpp>
 #include <nibble/numeric/gelu.hpp>  // the constants of gelu_tanh
 
 #include <concepts>
@@ -16,7 +17,7 @@ inline constexpr float infinite_exp_argument = 0x1.62e43p+6f;
 
 /// The query heads of one token that share a key-value head, and what they see: `visible` positions from `begin` on,
 /// position p in slot p mod capacity.
-///   shape  queries [heads][head_dim];  keys, values [capacity][head_dim]
+///   shape  queries [heads][head_dim];  keys, values [capacity][head_dim];  their scales [capacity], where T is a code
 template <class T>
 struct attention_task {
     float const* queries;
@@ -27,9 +28,11 @@ struct attention_task {
     std::size_t head_dim;
     std::size_t begin;
     std::size_t visible;
+    float const* key_scales;
+    float const* value_scales;
 };
 
-/// The two steps of attention that read keys and values stored as T; each is widened to f32, exactly, where it is read.
+/// The two steps of attention that read keys and values stored as T; each is decoded to f32 where it is read.
 template <class T>
 struct attention_kernels {
     /// dots[h][i] = queries[h] · key of position begin + i, for first <= i < last; dots has rows of `stride`.
@@ -60,6 +63,7 @@ struct layer_kernels {
     attention_kernels<float> attention_f32;
     attention_kernels<f16> attention_f16;
     attention_kernels<bf16> attention_bf16;
+    attention_kernels<signed_code<8>> attention_int8;
     /// out[i] = gelu_tanh(gate[i]) · up[i] for i < count
     void (*geglu)(float const* gate, float const* up, std::size_t count, float* out);
     /// y = rms_norm(x) for each of `rows` rows
@@ -103,8 +107,11 @@ struct layer_kernels {
             return attention_f32;
         } else if constexpr (std::same_as<T, f16>) {
             return attention_f16;
-        } else {
+        } else if constexpr (std::same_as<T, bf16>) {
             return attention_bf16;
+        } else {
+            static_assert(std::same_as<T, signed_code<8>>);
+            return attention_int8;
         }
     }
 };
