@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/nn/kv_type.hpp>
 #include <nibble/numeric/bf16.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/scheme/compose.hpp>  // quantization_scheme

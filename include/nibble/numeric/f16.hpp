@@ -30,16 +30,16 @@ struct f16 {
     friend constexpr bool operator==(f16, f16) = default;
 
 private:
-    // Both choose between values computed for every case, so that loops over numbers need no branches.
+    // Both mask what does not apply instead of branching, so that loops over numbers become vector code.
     NIBBLE_HD static constexpr std::uint16_t encode(std::uint32_t x) {
         std::uint32_t const sign = (x >> 16) & 0x8000u;
         std::uint32_t const magnitude = x & 0x7fffffffu;
+        std::uint32_t const is_normal = 0u - static_cast<std::uint32_t>(magnitude >= 0x38800000u);  // 2^-14
         // Normal: re-bias the exponent by 112, round off 13 bits.
         std::uint32_t const normal = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
-        // Below 2^-14: next to 1/2, floats are 2^-24 apart, as subnormals are.
-        bool const small = magnitude < 0x38800000u;
-        float const beside_half = detail::float_of(small ? magnitude : 0u) + 0.5f;
-        std::uint32_t code = small ? detail::bits_of(beside_half) - detail::bits_of(0.5f) : normal;
+        // Below: next to 1/2, floats are 2^-24 apart, as subnormals are.
+        float const beside_half = detail::float_of(magnitude & ~is_normal) + 0.5f;
+        std::uint32_t code = (normal & is_normal) | (detail::bits_of(beside_half) - detail::bits_of(0.5f));
         code = magnitude >= 0x477ff000u ? 0x7c00u : code;  // 65520, halfway to the first value beyond the range
         code = magnitude > 0x7f800000u ? 0x7e00u : code;
         return static_cast<std::uint16_t>(sign | code);
@@ -49,11 +49,11 @@ private:
         std::uint32_t const sign = (h & 0x8000u) << 16;
         std::uint32_t const exponent = h & 0x7c00u;
         std::uint32_t const mantissa = h & 0x3ffu;
-        std::uint32_t const special = 0x7f800000u | (mantissa << 13);
+        std::uint32_t const is_normal = 0u - static_cast<std::uint32_t>(exponent != 0u);
         std::uint32_t const normal = ((h & 0x7fffu) << 13) + (112u << 23);
-        std::uint32_t const subnormal = detail::bits_of(static_cast<float>(static_cast<int>(mantissa)) * 0x1p-24f);
-        std::uint32_t const magnitude = exponent == 0u ? subnormal : normal;
-        return sign | (exponent == 0x7c00u ? special : magnitude);
+        auto const subnormal = static_cast<float>(static_cast<int>(mantissa & ~is_normal)) * 0x1p-24f;
+        std::uint32_t const magnitude = (normal & is_normal) | detail::bits_of(subnormal);
+        return sign | (exponent == 0x7c00u ? 0x7f800000u | (mantissa << 13) : magnitude);
     }
 };
 

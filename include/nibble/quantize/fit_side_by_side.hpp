@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nibble/numeric/e4m3.hpp>
 #include <nibble/numeric/float_bits.hpp>
 #include <nibble/quantize/fit.hpp>
 #include <nibble/quantize/group.hpp>
@@ -67,23 +68,22 @@ std::uint32_t fit_side_by_side(float const* x, std::size_t groups, std::size_t w
         std::size_t const constant = S::storage::group;
         range_to_lane<magnitude_alone>(x + g * width, constant == 0 ? width : constant, r, g);
     }
-    float s[lanes];
+    float s[lanes], stored[lanes], step[lanes];
     T scale[lanes];
-    float step[lanes];
     std::int32_t is_plain[lanes];
     for_each_lane([&](std::size_t g) {
         float const extreme = magnitude_alone || r.max[g] > -r.min[g] ? r.max[g] : r.min[g];
-        s[g] =
-            keep_above_least<S>(S::scale_rule::scale(widen<S>({r.min[g], r.max[g], extreme}, false), S::low, S::high));
+        group_range const range = widen<S>({r.min[g], r.max[g], extreme}, false);
+        s[g] = keep_above_least<S>(S::scale_rule::scale(range, S::low, S::high));
     });
     for_each_lane([&](std::size_t g) { scale[g] = T(s[g]); });
+    for_each_lane([&](std::size_t g) { stored[g] = static_cast<float>(scale[g]); });
+    for_each_lane(
+        [&](std::size_t g) { step[g] = std::same_as<typename S::codes_from, codes_from_stored> ? stored[g] : s[g]; });
     for_each_lane([&](std::size_t g) {
-        constexpr bool from_stored = std::same_as<typename S::codes_from, codes_from_stored>;
-        step[g] = from_stored ? static_cast<float>(scale[g]) : s[g];
-    });
-    for_each_lane([&](std::size_t g) {
+        constexpr float largest = std::same_as<T, e4m3> ? e4m3::largest : 0x1p100f;  // e4m3 saturates
         float const size = magnitude(s[g]);
-        bool plain = (size >= smallest_normal<T>)&(size <= 0x1p100f) & !beyond_range<T>(s[g]) &
+        bool plain = (size >= smallest_normal<T>)&(size <= largest) & std::isfinite(stored[g]) &
                      std::isfinite(r.min[g]) & std::isfinite(r.max[g]) & (r.max[g] != 0.0f);
         if constexpr (!magnitude_alone) {
             plain = plain & (r.min[g] != 0.0f) & (r.max[g] != -r.min[g]);
