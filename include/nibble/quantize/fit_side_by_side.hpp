@@ -3,6 +3,7 @@
 
 #include <nibble/numeric/e4m3.hpp>
 #include <nibble/numeric/float_bits.hpp>
+#include <nibble/numeric/vectorized.hpp>
 #include <nibble/quantize/fit.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/store_scale.hpp>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 namespace nibble::detail {
 
@@ -108,6 +110,23 @@ std::uint32_t fit_side_by_side(float const* x, std::size_t groups, std::size_t w
         odd |= static_cast<std::uint32_t>(is_plain[g] ^ 1) << g;
     }
     return odd;
+}
+
+/// Parameters of the groups of a run, at most `lanes`: side by side where `values`, those of all of them, says so, and
+/// careful(g), which sets to[g], for each of the others, a ragged last one too. Without values all are others.
+template <quantization_scheme S, class Careful>
+    requires(fits_side_by_side<S>)
+void fit_run(std::span<float const> values, std::span<group_parameters<S>> to, Careful const& careful) {
+    std::size_t const width = S::storage::group == 0 ? values.size() : S::storage::group;
+    std::size_t const groups = values.empty() ? 0 : values.size() / width;
+    std::uint32_t odd = 0;
+    vectorized([&] { odd = fit_side_by_side<S>(values.data(), groups, width, to.data()); });
+    for (std::size_t g = 0; g < to.size(); ++g) {
+        if (g >= groups || (odd >> g & 1u) != 0) {
+            to[g] = {};
+            careful(g);
+        }
+    }
 }
 
 }  // namespace nibble::detail

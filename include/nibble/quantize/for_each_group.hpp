@@ -4,7 +4,6 @@
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/float_mode.hpp>
 #include <nibble/numeric/random.hpp>
-#include <nibble/numeric/vectorized.hpp>
 #include <nibble/quantize/finite.hpp>
 #include <nibble/quantize/fit_block.hpp>
 #include <nibble/quantize/fit_side_by_side.hpp>
@@ -15,7 +14,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -95,6 +93,27 @@ shared_scale<typename S::scale_type> fit_shared_scale(cpu backend, matrix_view<f
     return {super_of<S>(most.empty() ? 0.0f : extreme_of(most))};
 }
 
+/// require_finite of a matrix, by whichever thread asks first; the others wait for it.
+class finite_check {
+public:
+    finite_check(matrix_view<float const> x, bool is_done) : x_(x), is_done_(is_done) {}
+
+    void finite() {
+        if (!is_done_) {
+            std::scoped_lock const lock(mutex_);
+            if (!is_done_) {
+                require_finite(x_, "quantize");
+                is_done_ = true;
+            }
+        }
+    }
+
+private:
+    matrix_view<float const> x_;
+    std::mutex mutex_;
+    std::atomic<bool> is_done_;
+};
+
 /// Neighbouring groups of a row, with what their codes are chosen with.
 template <quantization_scheme S>
 struct group_run {
@@ -142,12 +161,11 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
         throw error("quantize got the importance of " + std::to_string(options.importance.size()) +
                     " columns for a matrix of " + std::to_string(x.columns()) + "; give one number a column");
     }
-    // Groups that are fitted side by side show what is not finite by themselves.
+    // Groups that are fitted side by side show by themselves what is not finite.
     bool const side_by_side = fits_side_by_side<S> && !options.replace_nonfinite;
-    std::once_flag checked;
-    auto const check = [&] { std::call_once(checked, [&] { require_finite(x, "quantize"); }); };
-    if (!side_by_side && !options.replace_nonfinite) {
-        check();
+    finite_check require(x, options.replace_nonfinite);
+    if (!side_by_side) {
+        require.finite();
     }
     std::atomic<std::size_t> replaced{0};
     shared_scale<typename S::scale_type> shared;
@@ -193,23 +211,11 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
                     fit_block<S>(read, parameters.subspan(from, to - from), ends_ragged, shared);
                 };
                 if constexpr (fits_side_by_side<S>) {
-                    std::uint32_t odd = ~0u >> (32 - groups);
-                    if (side_by_side) {
-                        std::size_t const whole_groups = columns / block;
-                        odd &= ~0u << whole_groups;
-                        vectorized([&] {
-                            odd |= fit_side_by_side<S>(x.row(first_row).data() + first, whole_groups, width,
-                                                       parameters.data());
-                        });
-                        if (odd != 0) {
-                            check();
-                        }
-                    }
-                    for (; odd != 0; odd &= odd - 1) {
-                        auto const g = static_cast<std::size_t>(std::countr_zero(odd));
-                        parameters[g] = {};
-                        fit(g, g + 1);
-                    }
+                    fit_run<S>(side_by_side ? x.row(first_row).subspan(first, columns) : std::span<float const>(),
+                               parameters, [&](std::size_t g) {
+                                   require.finite();
+                                   fit(g, g + 1);
+                               });
                 } else if constexpr (!is_per_tensor) {
                     fit(0, groups);
                 }
