@@ -182,15 +182,15 @@ private:
 template <class State>
 trained_result train_with_state(nb::cpu where, nb::gemma3::trained_model model, training_job const& job) {
     auto const& o = job.options;
+    if (o.accumulate > o.batch) {
+        throw nb::error("--accumulate " + std::to_string(o.accumulate) + " takes the " + std::to_string(o.batch) +
+                        " texts of a step in more parts than there are; give at most --batch.");
+    }
     fs::path const folder(o.out);
     std::error_code failed;
     fs::create_directories(folder, failed);
     if (failed) {
         throw nb::error(o.out + ": cannot make the folder: " + failed.message() + "; give another --out.");
-    }
-    if (o.accumulate > o.batch) {
-        throw nb::error("--accumulate " + std::to_string(o.accumulate) + " takes the " + std::to_string(o.batch) +
-                        " texts of a step in more parts than there are; give at most --batch.");
     }
     auto const bos = job.words.options().bos;
     auto const ids = ids_of(job);

@@ -8,6 +8,7 @@
 #include <nibble/nn/cross_entropy.hpp>  // of one row of logits
 #include <nibble/nn/embedding.hpp>      // rows of a packed table
 #include <nibble/nn/gelu.hpp>           // geglu
+#include <nibble/nn/kv_type.hpp>        // what keys and values are kept as
 #include <nibble/nn/linear.hpp>         // the product with a weight of any kind
 #include <nibble/nn/recipe.hpp>         // a map from role to scheme, as a type
 #include <nibble/nn/rms_norm.hpp>       // and the residual that follows one

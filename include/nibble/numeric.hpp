@@ -14,6 +14,7 @@
 #include <nibble/numeric/fine_code.hpp>  // a group's scale under a super-block's
 #include <nibble/numeric/fma.hpp>
 #include <nibble/numeric/gelu.hpp>
+#include <nibble/numeric/isa.hpp>       // the instruction sets of the CPU kernels, and NIBBLE_ISA
 #include <nibble/numeric/multiply.hpp>  // a product that no compiler fuses
 #include <nibble/numeric/random.hpp>    // counter-based: a function of seed, step, tensor and element
 #include <nibble/numeric/rounding.hpp>  // from a float to an integer

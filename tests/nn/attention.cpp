@@ -246,7 +246,8 @@ TEMPLATE_TEST_CASE("keys and values of few bits give the bits of f32 ones rounde
             p.values[i] *= 0x1p-18f;
         }
         auto const expected = definition(p.rounded<TestType>());
-        REQUIRE((s.head_dim == 1 || !nibble_test::same_bits(expected, definition(p))));
+        REQUIRE(((std::is_same_v<TestType, nibble::signed_code<8>> && s.head_dim == 1) ||
+                 !nibble_test::same_bits(expected, definition(p))));
         for (auto const set : nibble_test::supported_sets()) {
             CAPTURE(static_cast<int>(set));
             for (std::size_t const threads : {1u, 3u, 8u}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// expect: "role::kv_cache takes keep<float>, keep<f16> or keep<bf16>"
+// expect: "role::kv_cache takes keep<float>, keep<f16>, keep<bf16> or use<int8_token>"
 #include <nibble/nn/recipe.hpp>
 
 using namespace nibble;

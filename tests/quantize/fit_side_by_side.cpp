@@ -83,8 +83,27 @@ TEMPLATE_LIST_TEST_CASE("groups side by side are fitted as each alone, or left t
             for (std::size_t at = 0; at < 3 * width; ++at) {
                 x.assign(3 * width, 0.5f);
                 x[at] = special;
-                group_parameters<S> fitted[detail::lanes];
-                REQUIRE((detail::fit_side_by_side<S>(x.data(), 3, width, fitted) >> (at / width) & 1u) == 1u);
+                for (isa const set : supported_sets()) {
+                    group_parameters<S> fitted[detail::lanes];
+                    std::uint32_t odd = 0;
+                    detail::vectorized(set, [&] { odd = detail::fit_side_by_side<S>(x.data(), 3, width, fitted); });
+                    REQUIRE((odd >> (at / width) & 1u) == 1u);
+                }
+            }
+        }
+        // A run leaves what is odd, ragged or without values to its caller.
+        x.assign(3 * width, S::high);
+        x[0] = infinity;
+        for (std::size_t const values : {std::size_t{0}, 2 * width + (width + 1) / 2}) {
+            std::vector<std::size_t> left;
+            std::vector<group_parameters<S>> fitted(3);
+            auto const leave = [&](std::size_t g) { left.push_back(g); };
+            detail::fit_run<S>(std::span<float const>(x).first(values), std::span(fitted), leave);
+            if (values == 0) {
+                CHECK(left == std::vector<std::size_t>{0, 1, 2});
+            } else if (S::storage::group != 0) {
+                CHECK(left.front() == 0);
+                CHECK(left.back() == 2);
             }
         }
         for (float const low : {-1.0f, -0.0f, 0.0f, 0.25f}) {

@@ -131,9 +131,9 @@ packed_tensor<storage_of<S>> reference(matrix<float> const& w, second_moments co
     std::size_t const width = group == 0 ? k : group;
     bool const fits = detail::has_groups_alone<S> && !options.order_by_diagonal;
     matrix<group_parameters<S>> given(w.rows(), (k + width - 1) / width);
-    detail::for_each_group<S>(cpu{}, w, {}, {},
-                              [&](std::size_t row, std::size_t g, std::size_t, std::span<std::uint8_t const>,
-                                  group_parameters<S> const& p, bool) { given(row, g) = p; });
+    detail::for_each_group<S>(cpu{}, w, {}, {}, [&](detail::group_run<S> const& run) {
+        std::copy(run.parameters.begin(), run.parameters.end(), &given(run.row, run.group));
+    });
     for (std::size_t row = 0; row < w.rows(); ++row) {
         auto hinv = first_inverse;
         std::vector<double> v(w.row(row).begin(), w.row(row).end());

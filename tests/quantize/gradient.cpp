@@ -5,6 +5,7 @@
 #include <nibble/quantize/quantize.hpp>
 #include <nibble/scheme/codebook.hpp>
 #include <nibble/scheme/compose.hpp>
+#include <nibble/scheme/foreign.hpp>
 #include <nibble/tensor/thread_pool.hpp>
 
 #include <support/instruction_sets.hpp>
@@ -186,6 +187,7 @@ TEST_CASE("a group has the gradient of its elements, on every instruction set", 
     require_gradient_of_elements<scheme<bits<4>, per_channel, scale_as<float>, dual_scale<>>>();
     require_gradient_of_elements<scheme<bits<3>, per_channel, reciprocal, dynamic_scale<>>>();
     require_gradient_of_elements<scheme<nf4, per_channel, learned_step<clip_inclusive>>>();
+    require_gradient_of_elements<bitnet_b158_tokens>();
     require_gradient_of_elements<scheme<bits<4>, asymmetric, per_channel, learned_step_and_offset<>>>();
     require_gradient_of_elements<scheme<bits<4>, asymmetric_offset, per_channel, learned_step_and_offset<>>>();
 }

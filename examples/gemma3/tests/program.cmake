@@ -168,6 +168,7 @@ if(CASE STREQUAL commands)
   refuse("optimizer.state" train --config tiny --pieces 300 ${small} --accumulate 2 --out ${WORK_DIR}/small)
   refuse("accumulate" train --config tiny --pieces 300 ${small} --state bf16 --out ${WORK_DIR}/small)
   refuse("at most --batch" train --config tiny --pieces 300 ${small} --accumulate 3 --out ${WORK_DIR}/none)
+  require("what is refused at once makes no folder" NOT EXISTS ${WORK_DIR}/none)
 
   expect(0 train --config tiny --pieces 300 ${small} --held-out ${WORK_DIR}/text.txt --out ${WORK_DIR}/held-out)
   file(READ ${WORK_DIR}/held-out/held-out.txt held_out)

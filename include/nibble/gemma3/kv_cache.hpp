@@ -7,6 +7,7 @@
 #include <nibble/numeric/error.hpp>
 #include <nibble/numeric/f16.hpp>
 #include <nibble/numeric/fine_code.hpp>
+#include <nibble/numeric/float_mode.hpp>
 #include <nibble/quantize/encode.hpp>
 #include <nibble/quantize/fit.hpp>
 #include <nibble/quantize/group.hpp>
@@ -75,6 +76,7 @@ public:
     /// ties to even; with int8, the row of a head is quantized by int8_token, and NaN makes all of it NaN. Throws
     /// nibble::error, which names the layer, for a value that would become infinite.
     void put(std::size_t layer, matrix_view<float const> k, matrix_view<float const> v) {
+        nibble::detail::subnormals_count const mode;
         std::visit(
             [&](auto& l) {
                 put(layer, "key", k, l.capacity, l.keys, l.key_scales);
@@ -85,6 +87,7 @@ public:
 
     /// k and v become what put() has kept of them.
     void round(std::size_t layer, matrix_view<float> k, matrix_view<float> v) const {
+        nibble::detail::subnormals_count const mode;
         std::visit(
             [&](auto const& l) {
                 round(k, l.capacity, l.keys, l.key_scales);

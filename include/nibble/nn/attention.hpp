@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -164,6 +165,9 @@ void attention(cpu where, matrix_view<float const> q, kv_view<T> cache, std::siz
                     " elements, a result of " + std::to_string(out.rows()) + " x " + std::to_string(out.columns()) +
                     " and " + std::to_string(cache.kv_heads) + " key-value heads of " + std::to_string(cache.head_dim) +
                     "; queries and result are alike and hold a whole number of heads for each key-value head");
+    }
+    if (std::is_same_v<T, signed_code<8>> && (cache.key_scales == nullptr || cache.value_scales == nullptr)) {
+        throw error("attention got codes of keys and values without their scales; give key_scales and value_scales");
     }
     if (!(scale > 0.0f)) {
         throw error("attention got a scale of " + std::to_string(scale) + "; it has to be above 0");

@@ -11,7 +11,8 @@ namespace nibble {
 
 /// Rounding modes. Each is an empty struct with `round(x)`, the integer chosen for x, as a float; exact for every
 /// finite |x| (values of 2^23 and more are integers already), and `name`, its word in the text of a scheme.
-/// Only the rule for the fraction differs, which is d = x − floor(x), or r = x − trunc(x) with the sign of x. No mode
+/// Only the rule for the fraction differs, which is d = x − floor(x), or r = x − trunc(x) with the sign of x;
+/// nearest_even leaves it to an addition, so like division it asks for the default mode and no reassociation. No mode
 /// adds 1/2 to x, which would round twice (x = 0.49999997f). r is exact; d is rounded for −1/2 < x < 0, to 1/2 where it
 /// is just above (x = −0.49999997f), which only a mode that rounds this tie up may ignore. The bodies choose between
 /// values instead of branching: a quotient's fraction cannot be predicted.

@@ -5,34 +5,43 @@
 
 namespace nibble::detail {
 
-#if NIBBLE_X86_KERNELS
-#if defined(__clang__)
-#define NIBBLE_AS_WRITTEN
+#if defined(__GNUC__) && !defined(__clang__)
+#define NIBBLE_AS_WRITTEN [[gnu::optimize("O3", "fp-contract=off")]]
+#define NIBBLE_WHOLE_VECTORS ",prefer-vector-width=512"
 #else
-#define NIBBLE_AS_WRITTEN , gnu::optimize("O3", "fp-contract=off")
+#define NIBBLE_AS_WRITTEN
+#define NIBBLE_WHOLE_VECTORS ""
 #endif
+#define NIBBLE_AVX2 "avx2,fma,f16c"
+#define NIBBLE_AVX512 NIBBLE_AVX2 ",avx512f,avx512bw,avx512vl,avx512dq" NIBBLE_WHOLE_VECTORS
 
 template <class F>
-[[ gnu::flatten, gnu::target("avx2,fma,f16c") NIBBLE_AS_WRITTEN ]] void run_avx2(F const& f) {
+NIBBLE_AS_WRITTEN [[gnu::flatten]] void run_plain(F const& f) {
+    f();
+}
+
+#if NIBBLE_X86_KERNELS
+template <class F>
+NIBBLE_AS_WRITTEN [[gnu::flatten, gnu::target(NIBBLE_AVX2)]] void run_avx2(F const& f) {
     f();
 }
 
 template <class F>
-[[
-    gnu::flatten, gnu::target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")
-    NIBBLE_AS_WRITTEN
-]] void
-run_avx512(F const& f) {
+NIBBLE_AS_WRITTEN [[gnu::flatten, gnu::target(NIBBLE_AVX512)]] void run_avx512(F const& f) {
     f();
 }
+#endif
 
 #undef NIBBLE_AS_WRITTEN
-#endif
+#undef NIBBLE_WHOLE_VECTORS
+#undef NIBBLE_AVX2
+#undef NIBBLE_AVX512
 
-/// f(), compiled for the vectors of an instruction set beside what the build asks for, with the same bits: no product
-/// is fused with a sum. All that f calls is compiled again for each set, so f should be loops over numbers and little
-/// else.
-///   set  one that the machine supports
+/// f(), compiled for the vectors of an instruction set beside what the build asks for. All that f calls is compiled
+/// again for each set, so f should be loops over numbers and little else.
+///   set     one that the machine supports
+///   result  the same bits for every set where the sum that follows a product is in a statement of its own: GCC fuses
+///           nothing here, Clang within an expression, or wherever it can under -ffp-contract=fast
 template <class F>
 void vectorized(isa set, F const& f) {
     switch (set) {
@@ -44,7 +53,7 @@ void vectorized(isa set, F const& f) {
         return run_avx2(f);
 #endif
     default:
-        return f();
+        return run_plain(f);
     }
 }
 

@@ -68,8 +68,10 @@ bool is_clamped(unsigned code, float quotient, float zero_point) {
     if constexpr (random_rounding_mode<typename S::rounding>) {
         return false;
     } else {
+        constexpr unsigned lowest = S::grid::code(S::qmin);
+        constexpr unsigned highest = S::grid::code(S::qmax);
         float const index = index_of<S>(quotient, zero_point);
-        return ((code == S::grid::code(S::qmin)) | (code == S::grid::code(S::qmax))) &
+        return ((code == lowest) | (code == highest)) &
                ((index < static_cast<float>(S::qmin)) | (index > static_cast<float>(S::qmax)));
     }
 }
@@ -292,7 +294,8 @@ parameter_sums group_gradient(affine_parameters<float> p, std::span<float const>
             take(k, w.size() - k, elements);
         }
     };
-    if (p.step == 0.0f) {
+    // A zero step has elements of its own; by_factor stores what it divides by, which with_quotient does not know.
+    if (multiplies<S> || p.step == 0.0f) {
         take_all([&](auto const& value, auto const& code, auto const& f) {
             for (std::size_t lane = 0; lane < lanes; ++lane) {
                 f(lane, element_of<float, S>(p, value[lane], code[lane]));

@@ -11,7 +11,8 @@ namespace nibble {
 
 /// Where a bulk operation runs: cpu{} on the calling thread, cpu{pool} on the threads of the user's pool, which must
 /// outlive it. No result depends on which. A pool has what thread_pool has: size(), and parallel_for(count, f), which
-/// calls f(begin, end) for disjoint ranges that together are [0, count).
+/// calls f(begin, end) for disjoint ranges that together are [0, count) and throws to its caller what one of them
+/// throws.
 class cpu {
 public:
     cpu() = default;
