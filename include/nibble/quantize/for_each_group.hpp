@@ -9,16 +9,15 @@
 #include <nibble/quantize/fit_side_by_side.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/options.hpp>
+#include <nibble/quantize/shared_count.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -93,27 +92,6 @@ shared_scale<typename S::scale_type> fit_shared_scale(cpu backend, matrix_view<f
     return {super_of<S>(most.empty() ? 0.0f : extreme_of(most))};
 }
 
-/// require_finite of a matrix, by whichever thread asks first; the others wait for it.
-class finite_check {
-public:
-    finite_check(matrix_view<float const> x, bool is_done) : x_(x), is_done_(is_done) {}
-
-    void finite() {
-        if (!is_done_) {
-            std::scoped_lock const lock(mutex_);
-            if (!is_done_) {
-                require_finite(x_, "quantize");
-                is_done_ = true;
-            }
-        }
-    }
-
-private:
-    matrix_view<float const> x_;
-    std::mutex mutex_;
-    std::atomic<bool> is_done_;
-};
-
 /// Neighbouring groups of a row, with what their codes are chosen with.
 template <quantization_scheme S>
 struct group_run {
@@ -163,11 +141,10 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
     }
     // Groups that are fitted side by side show by themselves what is not finite.
     bool const side_by_side = fits_side_by_side<S> && !options.replace_nonfinite;
-    finite_check require(x, options.replace_nonfinite);
-    if (!side_by_side) {
-        require.finite();
+    if (!side_by_side && !options.replace_nonfinite) {
+        require_finite(x, "quantize");
     }
-    std::atomic<std::size_t> replaced{0};
+    shared_count replaced;
     shared_scale<typename S::scale_type> shared;
     if constexpr (has_matrix_scale<typename S::scale_type>) {
         shared = fit_shared_scale<S>(backend, x, options);
@@ -190,6 +167,7 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
         std::vector<std::uint32_t> random(rounds_at_random<S> ? (std::min)(run, x.columns()) : 0);
         std::vector<float> replacement(options.replace_nonfinite ? (std::min)(run, x.columns()) : 0);
         std::size_t replaced_here = 0;
+        [[maybe_unused]] bool is_finite = options.replace_nonfinite;
         for (std::size_t band = begin; band < end; ++band) {
             std::size_t const first_row = band * band_rows;
             std::size_t const rows = (std::min)(band_rows, x.rows() - first_row);
@@ -213,7 +191,10 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
                 if constexpr (fits_side_by_side<S>) {
                     fit_run<S>(side_by_side ? x.row(first_row).subspan(first, columns) : std::span<float const>(),
                                parameters, [&](std::size_t g) {
-                                   require.finite();
+                                   if (!is_finite) {  // before whatever else may be wrong
+                                       require_finite(x, "quantize");
+                                       is_finite = true;
+                                   }
                                    fit(g, g + 1);
                                });
                 } else if constexpr (!is_per_tensor) {
@@ -244,10 +225,10 @@ void for_each_group(cpu backend, matrix_view<float const> x, [[maybe_unused]] ra
                 }
             }
         }
-        replaced += replaced_here;
+        replaced.add(replaced_here);
     });
     if (options.statistics != nullptr) {
-        *options.statistics = {.replaced_values = replaced};
+        *options.statistics = {.replaced_values = replaced.value()};
     }
 }
 

@@ -8,13 +8,13 @@
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/quantize.hpp>
 #include <nibble/quantize/second_moments.hpp>
+#include <nibble/quantize/shared_count.hpp>
 #include <nibble/quantize/tile_product.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -57,7 +57,7 @@ public:
 
     /// Stores the rows from first_row on, `most` of them or those that are left.
     void operator()(matrix_view<float const> w, std::size_t first_row, packed_tensor<St>& packed,
-                    std::atomic<std::size_t>& underflowed) {
+                    shared_count& underflowed) {
         std::size_t const rows = (std::min)(most, w.rows() - first_row);
         std::fill_n(sums_.data(), most * columns_, 0.0);
         std::fill_n(errors_.data(), errors_.rows() * errors_.columns(), 0.0);
@@ -77,7 +77,7 @@ public:
             for (std::size_t g = 0; g < groups() && is_first; ++g) {
                 auto const& p = parameters_[r * groups() + g];
                 packed.set_scale(first_row + r, g, p.scale, p.zero);
-                underflowed += p.underflowed ? 1u : 0u;
+                underflowed.add(p.underflowed ? 1 : 0);
             }
         }
     }
@@ -188,7 +188,7 @@ packed_tensor<storage_of<S>> gptq(cpu where, matrix_view<float const> w, feedbac
     detail::subnormals_count const mode;
     detail::require_finite(w, "gptq");
     packed_tensor<storage_of<S>> packed(w.rows(), w.columns());
-    std::atomic<std::size_t> underflowed{0};
+    detail::shared_count underflowed;
     if (w.rows() != 0 && w.columns() != 0) {
         matrix<group_parameters<S>> given;
         if (!detail::has_groups_alone<S> || !f.left_to_right()) {
@@ -203,7 +203,7 @@ packed_tensor<storage_of<S>> gptq(cpu where, matrix_view<float const> w, feedbac
         });
     }
     if (statistics != nullptr) {
-        *statistics = {.underflowed_groups = underflowed};
+        *statistics = {.underflowed_groups = underflowed.value()};
     }
     return packed;
 }

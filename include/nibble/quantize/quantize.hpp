@@ -7,12 +7,12 @@
 #include <nibble/quantize/for_each_group.hpp>
 #include <nibble/quantize/group.hpp>
 #include <nibble/quantize/options.hpp>
+#include <nibble/quantize/shared_count.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,7 +24,7 @@ template <quantization_scheme S>
 packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x, random_key key,
                                       quantize_options const& options) {
     packed_tensor<storage_of<S>> packed(x.rows(), x.columns());
-    std::atomic<std::size_t> underflowed{0};
+    shared_count underflowed;
     for_each_group<S>(backend, x, key, options, [&](group_run<S> const& run) {
         vectorized([&] {
             run.for_each([&](auto values, auto const& p, std::size_t first, auto... random) {
@@ -35,13 +35,11 @@ packed_tensor<storage_of<S>> quantize(cpu backend, matrix_view<float const> x, r
         for (std::size_t g = 0; run.is_first && g < run.parameters.size(); ++g) {
             auto const& p = run.parameters[g];
             packed.set_scale(run.row, run.group + g, p.scale, p.zero);
-            if (p.underflowed) {
-                ++underflowed;
-            }
+            underflowed.add(p.underflowed ? 1 : 0);
         }
     });
     if (options.statistics != nullptr) {
-        options.statistics->underflowed_groups = underflowed;
+        options.statistics->underflowed_groups = underflowed.value();
     }
     return packed;
 }

@@ -5,13 +5,13 @@
 #include <nibble/quantize/encode.hpp>
 #include <nibble/quantize/grid_search.hpp>
 #include <nibble/quantize/quantize.hpp>
+#include <nibble/quantize/shared_count.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/tensor/backend.hpp>
 #include <nibble/tensor/matrix.hpp>
 #include <nibble/tensor/packed_tensor.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -66,7 +66,7 @@ recovered<S> recover(cpu backend, matrix_view<float const> x, recover_options co
     auto& packed = result.tensor;
     auto const scales = packed_layout<storage_of<S>>{x.rows(), x.columns()}.scales();
     result.on_grid.resize(scales.rows * scales.groups);
-    std::atomic<std::size_t> underflowed{0};
+    shared_count underflowed;
 
     // Leaves scale, zero and codes of one group in `grid`; 1 where they are recovered.
     auto const fit = [&](grid_search<S, D>& grid, std::span<float const> values) -> std::uint8_t {
@@ -77,7 +77,7 @@ recovered<S> recover(cpu backend, matrix_view<float const> x, recover_options co
         encode<S>(values, p, grid.codes.data());
         grid.scale = p.scale;
         grid.zero = p.zero;
-        underflowed += p.underflowed ? 1u : 0u;
+        underflowed.add(p.underflowed ? 1 : 0);
         return 0;
     };
     if (is_per_tensor && !result.on_grid.empty()) {
@@ -102,7 +102,7 @@ recovered<S> recover(cpu backend, matrix_view<float const> x, recover_options co
         });
     }
     if (options.statistics != nullptr) {
-        *options.statistics = {.underflowed_groups = underflowed};
+        *options.statistics = {.underflowed_groups = underflowed.value()};
     }
     return result;
 }
