@@ -12,15 +12,15 @@ static_assert(std::is_empty_v<decltype(role::mlp)>);
 static_assert(!std::is_same_v<decltype(role::mlp), decltype(role::attention)>);
 
 template <auto Role>
-inline constexpr std::string_view name_of = Role.name;
+inline constexpr std::string_view name_of_role = Role.name;
 
 TEST_CASE("a role is a template argument and has a name of its own", "[nn]") {
-    CHECK(name_of<role::embedding> == "embedding");
-    CHECK(name_of<role::attention> == "attention");
-    CHECK(name_of<role::mlp> == "mlp");
-    CHECK(name_of<role::activations> == "activations");
-    CHECK(name_of<role::kv_cache> == "kv_cache");
-    CHECK(name_of<role::otherwise> == "otherwise");
+    CHECK(name_of_role<role::embedding> == "embedding");
+    CHECK(name_of_role<role::attention> == "attention");
+    CHECK(name_of_role<role::mlp> == "mlp");
+    CHECK(name_of_role<role::activations> == "activations");
+    CHECK(name_of_role<role::kv_cache> == "kv_cache");
+    CHECK(name_of_role<role::otherwise> == "otherwise");
 }
 
 TEST_CASE("an entry holds the role and the type of its choice", "[nn]") {
