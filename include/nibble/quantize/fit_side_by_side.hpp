@@ -42,8 +42,8 @@ struct range_lanes {
 /// The range of one group as lane g of `to`. Where its magnitude is enough, −max|x| … max|x|.
 template <bool MagnitudeAlone>
 void range_to_lane(float const* x, std::size_t width, range_lanes& to, std::size_t g) {
-    std::int32_t low = std::numeric_limits<std::int32_t>::max();
-    std::int32_t high = MagnitudeAlone ? 0 : std::numeric_limits<std::int32_t>::min();
+    std::int32_t low = (std::numeric_limits<std::int32_t>::max)();
+    std::int32_t high = MagnitudeAlone ? 0 : (std::numeric_limits<std::int32_t>::min)();
 #pragma GCC unroll 1
     for (std::size_t i = 0; i < width; ++i) {
         auto const bits = static_cast<std::int32_t>(bits_of(x[i]));
