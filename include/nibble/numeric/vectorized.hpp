@@ -5,29 +5,35 @@
 
 namespace nibble::detail {
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define NIBBLE_AS_WRITTEN [[gnu::optimize("O3", "fp-contract=off")]]
-#define NIBBLE_WHOLE_VECTORS ",prefer-vector-width=512"
-#else
+// A build that does not optimize, to look for faults, is not to spend its time on optimizing these.
+#if !defined(__OPTIMIZE__)
 #define NIBBLE_AS_WRITTEN
+#elif defined(__clang__)
+#define NIBBLE_AS_WRITTEN [[gnu::flatten]]
+#else
+#define NIBBLE_AS_WRITTEN [[gnu::flatten, gnu::optimize("O3", "fp-contract=off")]]
+#endif
+#if defined(__clang__)
 #define NIBBLE_WHOLE_VECTORS ""
+#else
+#define NIBBLE_WHOLE_VECTORS ",prefer-vector-width=512"
 #endif
 #define NIBBLE_AVX2 "avx2,fma,f16c"
 #define NIBBLE_AVX512 NIBBLE_AVX2 ",avx512f,avx512bw,avx512vl,avx512dq" NIBBLE_WHOLE_VECTORS
 
 template <class F>
-NIBBLE_AS_WRITTEN [[gnu::flatten]] void run_plain(F const& f) {
+NIBBLE_AS_WRITTEN void run_plain(F const& f) {
     f();
 }
 
 #if NIBBLE_X86_KERNELS
 template <class F>
-NIBBLE_AS_WRITTEN [[gnu::flatten, gnu::target(NIBBLE_AVX2)]] void run_avx2(F const& f) {
+NIBBLE_AS_WRITTEN [[gnu::target(NIBBLE_AVX2)]] void run_avx2(F const& f) {
     f();
 }
 
 template <class F>
-NIBBLE_AS_WRITTEN [[gnu::flatten, gnu::target(NIBBLE_AVX512)]] void run_avx512(F const& f) {
+NIBBLE_AS_WRITTEN [[gnu::target(NIBBLE_AVX512)]] void run_avx512(F const& f) {
     f();
 }
 #endif
