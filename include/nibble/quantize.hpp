@@ -15,6 +15,7 @@
 #include <nibble/quantize/lattice.hpp>          // whose grid holds whose values
 #include <nibble/quantize/learned_step.hpp>     // steps that training learns
 #include <nibble/quantize/quantize.hpp>         // quantize, dequantize, fake_quantize
+#include <nibble/quantize/quantize_at.hpp>      // under scales that are given
 #include <nibble/quantize/recover.hpp>          // codes and scales of values that lie on a grid
 #include <nibble/quantize/second_moments.hpp>   // what gptq knows of a layer's inputs
 

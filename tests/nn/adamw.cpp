@@ -124,7 +124,7 @@ TEST_CASE("adamw_step has the same bits on every instruction set and for 1, 2 an
         auto const half_before = half;
         f32.step(cpu{}, 4, nibble::isa::scalar);
         half.step(cpu{}, 4, nibble::isa::scalar);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t const threads : {1u, 2u, 5u}) {
                 CAPTURE(static_cast<int>(set), threads);
                 nibble::thread_pool pool(threads);

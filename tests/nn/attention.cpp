@@ -224,7 +224,7 @@ TEST_CASE("attention has the bits of its definition on every instruction set and
         CAPTURE(s.tokens, s.heads, s.kv_heads, s.head_dim, s.first, s.window);
         problem const p(s);
         auto const expected = definition(p);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CAPTURE(static_cast<int>(set));
             for (std::size_t threads = 1; threads <= 8; ++threads) {
                 nibble::thread_pool pool(threads);
@@ -248,7 +248,7 @@ TEMPLATE_TEST_CASE("keys and values of few bits give the bits of f32 ones rounde
         auto const expected = definition(p.rounded<TestType>());
         REQUIRE(((std::is_same_v<TestType, nibble::signed_code<8>> && s.head_dim == 1) ||
                  !nibble_test::same_bits(expected, definition(p))));
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CAPTURE(static_cast<int>(set));
             for (std::size_t const threads : {1u, 3u, 8u}) {
                 nibble::thread_pool pool(threads);
@@ -264,7 +264,7 @@ TEST_CASE("a long context cut over threads has the bits of the definition") {
     for (shape const& s : {shape{1, 4, 1, 32, 1500, 0}, shape{2, 3, 1, 70, 1100, 1050}, shape{1, 2, 2, 16, 1030, 0}}) {
         problem const p(s);
         auto const expected = definition(p);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t threads = 1; threads <= 8; ++threads) {
                 nibble::thread_pool pool(threads);
                 CHECK(nibble_test::same_bits(p.run(cpu(pool), set), expected));
@@ -293,7 +293,7 @@ TEST_CASE("where a position lies in the cache changes no bit, and what is not vi
         CAPTURE(s.tokens, s.heads, s.head_dim, s.first, s.window);
         problem const p(s);
         auto const expected = p.run();
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             std::size_t const needed = p.positions - p.begin(0);
             for (std::size_t capacity = needed; capacity < needed + 5; ++capacity) {
                 REQUIRE(nibble_test::same_bits(p.run(capacity, p.begin(0), cpu{}, set), expected));

@@ -243,7 +243,7 @@ TEST_CASE("attention_backward has the same bits for 1, 2 and 5 threads, and dq m
         CAPTURE(texts, heads, shape.tokens, shape.kv_heads, shape.window);
         problem const p(texts, heads, shape);
         auto const expected = run(p);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CHECK(same_bits(run(p, cpu{}, set), expected));
         }
         for (std::size_t const threads : {1u, 2u, 5u}) {

@@ -29,7 +29,7 @@ TEST_CASE("compare_logits gives KL and whether the first of the largest is the s
         for (std::size_t c = 0; c < 5; ++c) {
             relative += std::exp(p[c]) * (4.1 + (p[1] - p[c]) + std::log(5.0)) * std::fabs(p[c] - q[c]);
         }
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             auto const got = nibble::compare_logits(reference, logits, set);
             // 1e-13: of sums in double, of at most 40 terms below 16.
             CHECK(std::fabs(got.divergence - divergence(p, q)) <= unit_roundoff * relative + 1e-13);

@@ -36,7 +36,7 @@ TEST_CASE("cross_entropy is within its stated error, for few and many logits, ne
             // The last term is the rounding of a double.
             double const bound =
                 nibble_test::unit_roundoff * (2.1 + std::log(static_cast<double>(count))) + 1e-14 * (exact + 1);
-            for (auto const set : nibble_test::supported_sets()) {
+            for (auto const set : supported_sets()) {
                 CHECK(std::fabs(cross_entropy(logits, target, set) - exact) <= bound);
             }
         }
@@ -46,7 +46,7 @@ TEST_CASE("cross_entropy is within its stated error, for few and many logits, ne
 TEST_CASE("cross_entropy has the same bits on every instruction set") {
     for (std::size_t const count : {1u, 31u, 32u, 1000u, 4099u}) {
         auto const logits = nibble_test::random_floats(count, 20.0f);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CHECK(cross_entropy(logits, 0, set) == cross_entropy(logits, 0, nibble::isa::scalar));
         }
     }
@@ -65,7 +65,7 @@ TEST_CASE("in cross_entropy −infinity has no weight; NaN and infinity give NaN
         for (float const bad : {quiet_nan, infinity}) {
             std::vector<float> logits(37, 1.0f);
             logits[i] = bad;
-            for (auto const set : nibble_test::supported_sets()) {
+            for (auto const set : supported_sets()) {
                 REQUIRE(std::isnan(cross_entropy(logits, 5, set)));
             }
         }

@@ -41,7 +41,7 @@ TEST_CASE("embed_backward adds the tokens in sequence, with the bits of its form
             }
         }
         REQUIRE(nibble_test::same_bits(expected.row(8), before.row(8)));
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t const threads : {1u, 2u, 5u}) {
                 nibble::thread_pool pool(threads);
                 auto table = before;

@@ -32,7 +32,7 @@ TEST_CASE("geglu has the bits of gelu_tanh · up on every instruction set, over 
     for (std::size_t i = 0; i < gate.size(); ++i) {
         expected[i] = nibble::gelu_tanh(gate[i]) * up[i];
     }
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         CAPTURE(static_cast<int>(set));
         matrix<float> out(1, gate.size());
         geglu(cpu{}, {gate.data(), 1, gate.size()}, {up.data(), 1, up.size()}, out, set);

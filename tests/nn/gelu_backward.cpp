@@ -100,7 +100,7 @@ TEST_CASE("geglu_backward keeps its stated error, and its dup has the bits of do
         REQUIRE(nibble_test::to_bits(expected.up(0, i)) == nibble_test::to_bits(product));
     }
     CHECK(worst <= 1);
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         auto const got = run(gate, up, dout, cpu{}, set);
         CHECK(nibble_test::same_bits(got.gate, expected.gate));
         CHECK(nibble_test::same_bits(got.up, expected.up));
@@ -131,7 +131,7 @@ TEST_CASE("the derivative of gelu_tanh is one half at 0, 1 and 0 far away, and N
     std::fill_n(ones.data(), 5, 1.0f);
     float const at[] = {0.0f, 16.0f, -16.0f, quiet_nan, -1e30f};
     std::copy(std::begin(at), std::end(at), gate.data());
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         auto const got = run(gate, ones, ones, cpu{}, set);
         CHECK(got.gate(0, 0) == 0.5f);
         CHECK(got.gate(0, 1) == 1.0f);

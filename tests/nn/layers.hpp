@@ -17,8 +17,6 @@ namespace nibble_test {
 
 inline constexpr double unit_roundoff = 0x1p-24;
 
-using ::supported_sets;
-
 /// count numbers of 22 significant bits within ±size.
 inline std::vector<float> random_floats(std::size_t count, float size, std::uint64_t seed = 1) {
     std::vector<float> result(count);

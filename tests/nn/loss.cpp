@@ -199,7 +199,7 @@ TEST_CASE("losses and gradients have the same bits on every instruction set and 
         double const loss = cross_entropy_gradient(cpu{}, expected, targets, factor, nibble::isa::scalar);
         double const distilled =
             distillation_gradient(cpu{}, expected_distilled, teacher, targets, 2.0f, factor, nibble::isa::scalar);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t const threads : {1u, 2u, 5u}) {
                 nibble::thread_pool pool(threads);
                 auto a = logits;

@@ -79,7 +79,7 @@ TEST_CASE("rms_norm has the same bits on every instruction set, in place, in any
         matrix<float> expected_sum = residual;
         rms_norm(cpu{}, x, factor, epsilon, expected, nibble::isa::scalar);
         add_rms_norm(cpu{}, x, factor, epsilon, expected_sum, nibble::isa::scalar);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CAPTURE(static_cast<int>(set));
             for (std::size_t threads = 1; threads <= 8; ++threads) {
                 nibble::thread_pool pool(threads);
@@ -105,7 +105,7 @@ TEST_CASE("rms_norm passes NaN through its row alone, keeps zeros, and makes inf
     for (float& value : x.row(3)) {
         value = 0.0f;
     }
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         matrix<float> y(4, 40);
         rms_norm(cpu{}, x, factor, epsilon, y, set);
         for (std::size_t i = 0; i < 40; ++i) {

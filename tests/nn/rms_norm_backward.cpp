@@ -154,7 +154,7 @@ TEST_CASE(
         CAPTURE(columns);
         problem const p(200, columns, 3.0f);
         auto const expected = p.run(cpu{}, nibble::isa::scalar);
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t const threads : {1u, 2u, 5u}) {
                 nibble::thread_pool pool(threads);
                 CHECK(nibble_test::same_bits(p.run(cpu(pool), set), expected));

@@ -82,7 +82,7 @@ TEST_CASE("rotate has the bits of its formula on every instruction set, in any b
                 }
             }
         }
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CAPTURE(static_cast<int>(set));
             for (std::size_t threads = 1; threads <= 8; ++threads) {
                 nibble::thread_pool pool(threads);

@@ -75,7 +75,7 @@ TEST_CASE("rotate_backward has the same bits on every instruction set, for any t
         for (std::size_t text = 0; text < 3; ++text) {
             rotate_backward(cpu{}, {expected.row(text * 30).data(), 30, 4 * dim}, angles, nibble::isa::scalar);
         }
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             for (std::size_t const threads : {1u, 2u, 5u}) {
                 nibble::thread_pool pool(threads);
                 auto dx = dy;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/nn/recipes.hpp>
 #include <nibble/nn/trained_as.hpp>
+#include <nibble/quantize/quantize_at.hpp>
 #include <nibble/tensor/repack.hpp>
 #include <nibble/tensor/thread_pool.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nibble/numeric/random.hpp>
 #include <nibble/quantize/check_gradient.hpp>
-#include <nibble/quantize/learned_step.hpp>
+#include <nibble/quantize/quantize_at.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/scheme/float_format.hpp>
 

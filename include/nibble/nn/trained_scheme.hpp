@@ -10,6 +10,8 @@
 #include <nibble/quantize/gradient.hpp>
 #include <nibble/quantize/learned_step.hpp>
 #include <nibble/quantize/quantize.hpp>
+#include <nibble/quantize/quantize_at.hpp>
+#include <nibble/quantize/scale_blocks.hpp>
 #include <nibble/scheme/compose.hpp>
 #include <nibble/scheme/name.hpp>
 #include <nibble/tensor/backend.hpp>

@@ -30,9 +30,6 @@ inline constexpr bool fits_side_by_side =
 /// The bits of floats as integers that are in the same order, NaN the outermost, −0 below +0; and back.
 constexpr std::int32_t in_order(std::int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
 
-/// Neither infinite nor NaN, whatever the build says about these.
-constexpr bool is_number(float x) { return (bits_of(x) & 0x7fffffffu) < 0x7f800000u; }
-
 /// The ranges of `lanes` groups.
 struct range_lanes {
     float min[lanes];
@@ -87,9 +84,9 @@ std::uint32_t fit_side_by_side(float const* x, std::size_t groups, std::size_t w
     for_each_lane([&](std::size_t g) {
         constexpr float largest = std::same_as<T, e4m3> ? e4m3::largest : 0x1p100f;  // e4m3 saturates
         float const size = magnitude(s[g]);
-        bool const least_is_finite = is_number(r.min[g]);
-        bool const most_is_finite = is_number(r.max[g]);
-        bool const is_stored = is_number(stored[g]);
+        bool const least_is_finite = is_finite(r.min[g]);
+        bool const most_is_finite = is_finite(r.max[g]);
+        bool const is_stored = is_finite(stored[g]);
         bool const is_normal = size >= smallest_normal<T>;
         bool plain = least_is_finite & most_is_finite & is_stored & is_normal & (size <= largest) & (r.max[g] != 0.0f);
         if constexpr (!magnitude_alone) {

@@ -36,6 +36,18 @@ template <std::size_t Count = lanes, class F>
     }
 }
 
+/// f(lane, other) that takes what lane `other` has into `lane`: halves, quarters, … until lane 0 has it all.
+template <class F>
+[[gnu::always_inline]] inline void fold_lanes(F const& f) {
+    auto const half = [&]<std::size_t Half>(std::integral_constant<std::size_t, Half>) {
+        for_each_lane<Half>([&](std::size_t lane) { f(lane, lane + Half); });
+    };
+    half(std::integral_constant<std::size_t, lanes / 2>{});
+    half(std::integral_constant<std::size_t, lanes / 4>{});
+    half(std::integral_constant<std::size_t, lanes / 8>{});
+    half(std::integral_constant<std::size_t, lanes / 16>{});
+}
+
 inline group_range range_of(std::span<float const> x) {
     group_range r;
     if (x.empty()) {
@@ -56,13 +68,7 @@ inline group_range range_of(std::span<float const> x) {
     for (; i < x.size(); ++i) {
         widen(0, x[i], x[i]);
     }
-    auto const fold = [&]<std::size_t Half>(std::integral_constant<std::size_t, Half>) {
-        for_each_lane<Half>([&](std::size_t lane) { widen(lane, least[lane + Half], most[lane + Half]); });
-    };
-    fold(std::integral_constant<std::size_t, lanes / 2>{});
-    fold(std::integral_constant<std::size_t, lanes / 4>{});
-    fold(std::integral_constant<std::size_t, lanes / 8>{});
-    fold(std::integral_constant<std::size_t, lanes / 16>{});
+    fold_lanes([&](std::size_t lane, std::size_t other) { widen(lane, least[other], most[other]); });
     // Lanes lose the order of equal values, which shows where their signs differ: zeros, and extremes of both signs.
     auto const first_of_size = [&](float size) {
         return *std::find_if(x.begin(), x.end(), [&](float v) { return std::fabs(v) == size; });

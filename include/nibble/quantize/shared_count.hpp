@@ -9,7 +9,11 @@ namespace nibble::detail {
 /// library takes to compile.
 class shared_count {
 public:
-    void add(std::size_t more) { __atomic_fetch_add(&count_, more, __ATOMIC_RELAXED); }
+    void add(std::size_t more) {
+        if (more != 0) {  // mostly there is nothing, and threads need not wait for each other
+            __atomic_fetch_add(&count_, more, __ATOMIC_RELAXED);
+        }
+    }
     std::size_t value() const { return __atomic_load_n(&count_, __ATOMIC_RELAXED); }
 
 private:
