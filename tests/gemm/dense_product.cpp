@@ -90,7 +90,7 @@ TEST_CASE("dense_product is the sum of products within its bound, in the order i
         for (unsigned form = 0; form < 8; ++form) {
             bool const add = form >= 4;
             operands const x((form & 1) != 0, (form & 2) != 0, m, n, k);
-            for (auto const set : nibble_test::supported_sets()) {
+            for (auto const set : supported_sets()) {
                 CAPTURE(m, n, k, form, static_cast<int>(set));
                 auto const y = x.product(cpu{}, add, set);
                 double worst = 0;
@@ -163,7 +163,7 @@ TEST_CASE("multiply_block is the product of blocks within larger matrices, and w
 }
 
 TEST_CASE("dense_product passes NaN to its row and column alone, and does not read what it overwrites") {
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         operands x(false, true, 20, 40, 30);
         std::fill_n(x.c.data(), 20 * 40, std::numeric_limits<float>::quiet_NaN());
         x.a(3, 7) = std::numeric_limits<float>::quiet_NaN();

@@ -38,7 +38,7 @@ T tree(std::vector<T> lanes) {
 }  // namespace
 
 TEST_CASE("exp of the kernels has the bits of nibble::exp, and is 0 where that is subnormal") {
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         CAPTURE(static_cast<int>(set));
         auto const& kernels = nibble::detail::layers(set, "this test");
         auto const wrong = [&](std::uint32_t bits) {
@@ -71,7 +71,7 @@ TEST_CASE("softmax_weights are exp(scale · x − scale · max), their sum is 16
             expected[i] = normal_exp(std::fma(x[i], scale, -shift));
             lanes[i % 16] += expected[i];
         }
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CAPTURE(count, static_cast<int>(set));
             auto weights = x;
             weights.resize(expected.size(), nibble_test::quiet_nan);
@@ -89,14 +89,14 @@ TEST_CASE("sum_of_exp adds 16 lanes of doubles in a tree") {
         for (std::size_t i = 0; i < count; ++i) {
             lanes[i % 16] += static_cast<double>(nibble::exp(x[i] - 10.0f));
         }
-        for (auto const set : nibble_test::supported_sets()) {
+        for (auto const set : supported_sets()) {
             CHECK(nibble::detail::layers(set, "this test").sum_of_exp(x.data(), count, 10.0f) == tree(lanes));
         }
     }
 }
 
 TEST_CASE("largest finds the largest wherever it stands") {
-    for (auto const set : nibble_test::supported_sets()) {
+    for (auto const set : supported_sets()) {
         for (std::size_t i = 0; i < 53; ++i) {
             std::vector<float> x(53, -3.0f);
             x[i] = -1.0f;
